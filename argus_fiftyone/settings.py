@@ -1,0 +1,46 @@
+"""Every number a user may turn, with its default, written once.
+
+The command line, the operators' forms and the run record all read this one
+dataclass, so a default shown is the default used.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a pair is compared. Immutable, so a stored run always says what it used.
+
+    Raises:
+        ValueError: if a value lies outside the range its comment states.
+    """
+
+    encoder: str = "auto"
+    """An encoder name as `argus encoders` lists it; "auto" takes the best one present."""
+
+    resolution: int = 640
+    """Long side in pixels at which pictures are encoded, 64 to 4096."""
+
+    threshold: float = 0.5
+    """|heatmap| and score at or above which a change counts as shown, in (0, 1]."""
+
+    device: str = "auto"
+    """A torch device, or "auto": CUDA, then MPS, then CPU."""
+
+    def __post_init__(self) -> None:
+        if not 64 <= self.resolution <= 4096:
+            raise ValueError(f"resolution must be 64 to 4096 px, got {self.resolution}")
+        if not 0 < self.threshold <= 1:
+            raise ValueError(f"threshold must be above 0 and at most 1, got {self.threshold}")
+
+    def as_record(self) -> dict[str, Any]:
+        """The settings as plain values, for result files and run records."""
+        return dataclasses.asdict(self)
+
+
+LONGEST_MAP_SIDE = 2048
+"""Maps are written at the after picture's size up to this long side, in pixels."""
