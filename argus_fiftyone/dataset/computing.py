@@ -1,0 +1,179 @@
+"""The main job on a dataset: pairs of a view → heatmaps, regions and scores under a run key."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import fiftyone as fo
+from fiftyone.core.collections import SampleCollection
+
+from argus_fiftyone.dataset.fields import RunFields, RunKeyError, bases, check_key
+from argus_fiftyone.dataset.runs import delete_folder, list_runs, run_record, start_run, update_run
+from argus_fiftyone.dataset.slices import PairSample, check_paired, pairs_in
+from argus_fiftyone.dataset.writing import RunWriter, clear_results
+from argus_fiftyone.settings import Settings
+
+if TYPE_CHECKING:
+    from argus_fiftyone.batch import Outcome
+    from argus_fiftyone.encoders import Encoder
+    from argus_fiftyone.pairs import Pair
+
+    Compare = Callable[[Iterable[Pair], Encoder, Settings, Sequence[str] | None], Iterator[Outcome]]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a computation is.
+
+    Attributes:
+        done, total: pairs.
+        failed: pairs with an error so far.
+        note: one sentence for people.
+        incomplete: sentences on groups that lack a slice.
+    """
+
+    done: int
+    total: int
+    failed: int = 0
+    note: str = ""
+    incomplete: tuple[str, ...] = ()
+
+    @property
+    def share(self) -> float:
+        """Between 0 and 1."""
+        return self.done / self.total if self.total else 1.0
+
+
+def compute_heatmaps(
+    samples: SampleCollection,
+    key: str,
+    queries: Sequence[str] | None = None,
+    settings: Settings | None = None,
+    overwrite: bool = False,
+    encoder: Encoder | None = None,
+    compare: Compare | None = None,
+) -> Iterator[Progress]:
+    """Compare the pairs of a dataset or view and store the results on the after slice.
+
+    A key that exists with the same settings and queries is resumed: pairs that already
+    have a score are kept. Nothing happens before the first `next`.
+
+    Args:
+        queries: asked of every pair; None or empty asks each pair's own `query` field.
+        overwrite: compute anew what the key holds; people's decisions stay.
+        encoder, compare: stand-ins for `load_encoder` and `compare_pairs`.
+
+    Raises:
+        RunKeyError: if the key is no field name, is another field, or holds other settings.
+        NotPairedError: if the samples are no before/after groups.
+    """
+    dataset = check_paired(samples)
+    settings, queries = settings or Settings(), [q.strip() for q in queries or []]
+    _check_free(dataset, key, queries)
+    pairing = pairs_in(samples)
+    encoder = encoder or _load_encoder(settings)
+    settings = replace(settings, encoder=encoder.name)
+    record = _open_run(samples, key, settings, queries, overwrite, encoder)
+    todo = _unfinished(dataset, pairing.samples, record["bases"])
+    incomplete = tuple(pairing.incomplete)
+    yield Progress(0, len(todo), note=_opening(len(todo), len(pairing.samples), encoder), incomplete=incomplete)
+    for done, failed in _write_all(dataset, key, record, todo, (compare or _compare)(_pairs(todo), encoder, settings, queries or None)):
+        yield Progress(done, len(todo), failed, _standing(done, len(todo), failed), incomplete)
+
+
+def _write_all(
+    dataset: fo.Dataset, key: str, record: dict[str, Any], todo: list[PairSample], outcomes: Iterator[Outcome]
+) -> Iterator[tuple[int, int]]:
+    """Write outcomes as they come; what was computed is written even when stopped."""
+    writer = RunWriter(dataset, record["bases"], Path(record["folder"]))
+    started, done, failed, status = time.monotonic(), 0, 0, "interrupted"
+    try:
+        for sample, outcome in zip(todo, outcomes, strict=True):
+            writer.add(sample, outcome)
+            done, failed = done + 1, failed + bool(outcome.error)
+            yield done, failed
+        status = "done"
+    finally:
+        writer.flush()
+        seconds = record["seconds"] + time.monotonic() - started
+        update_run(
+            dataset, key, status=status, seconds=round(seconds, 3), pairs=record["pairs"] + done - failed, failed=failed
+        )
+
+
+def _open_run(
+    samples: SampleCollection,
+    key: str,
+    settings: Settings,
+    queries: list[str],
+    overwrite: bool,
+    encoder: Encoder,
+) -> dict[str, Any]:
+    dataset: fo.Dataset = samples._root_dataset  # type: ignore[attr-defined]
+    existing = run_record(dataset, key) if key in list_runs(dataset) else None
+    if existing and not overwrite:
+        if existing["settings"] != settings.as_record() or existing["queries"] != queries:
+            raise RunKeyError(
+                f"run {key!r} exists with other settings ({existing['encoder']}, queries {existing['queries']}): "
+                "choose another key, or tick overwrite to compute it anew"
+            )
+        update_run(dataset, key, status="running")
+        return existing
+    note = f"{encoder.name} ({encoder.note})" if encoder.note else encoder.name
+    record = start_run(samples, key, settings, queries, note)
+    if existing:
+        clear_results(dataset, sorted({*existing["bases"], *record["bases"]}))
+        delete_folder(Path(existing["folder"]))
+    return record
+
+
+def _check_free(dataset: fo.Dataset, key: str, queries: list[str]) -> None:
+    check_key(key)
+    if dataset.has_run(key):
+        if key not in list_runs(dataset):
+            raise RunKeyError(f"{key!r} is a run of another kind on {dataset.name!r}; choose another key")
+        return
+    taken = [name for base in bases(key, queries) for name in RunFields.of(base).all() if dataset.has_sample_field(name)]
+    if taken:
+        raise RunKeyError(f"run key {key!r} would overwrite the field {taken[0]!r} of {dataset.name!r}; choose another")
+
+
+def _unfinished(dataset: fo.Dataset, samples: list[PairSample], run_bases: list[str]) -> list[PairSample]:
+    """Those without a score in every base: not yet computed, or failed."""
+    finished = {sample.after_id for sample in samples}
+    for base in run_bases:
+        score = RunFields.of(base).score
+        scored = dataset.select_group_slices("after").exists(score).values("id") if dataset.has_sample_field(score) else []
+        finished &= set(scored)
+    return [sample for sample in samples if sample.after_id not in finished]
+
+
+def _pairs(samples: list[PairSample]) -> Iterator[Pair]:
+    return (sample.pair for sample in samples)
+
+
+def _opening(todo: int, total: int, encoder: Encoder) -> str:
+    kept = f", {total - todo} already done" if todo < total else ""
+    return f"{todo} pairs to compare with {encoder.name}{kept}"
+
+
+def _standing(done: int, total: int, failed: int) -> str:
+    return f"{done} of {total} pairs compared" + (f", {failed} failed" if failed else "")
+
+
+def _load_encoder(settings: Settings) -> Encoder:
+    from argus_fiftyone.encoders.registry import load_encoder  # torch: seconds, only where heatmaps are made
+
+    return load_encoder(settings.encoder, settings.device)
+
+
+def _compare(
+    pairs: Iterable[Pair], encoder: Encoder, settings: Settings, queries: Sequence[str] | None
+) -> Iterator[Outcome]:
+    from argus_fiftyone.batch import compare_pairs  # torch: as above
+
+    return compare_pairs(pairs, encoder, settings, queries)

@@ -1,0 +1,94 @@
+"""People's decisions on pairs and regions, and the lists they work through."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import fiftyone as fo
+from fiftyone import ViewField as F
+from fiftyone.core.collections import SampleCollection
+
+from argus_fiftyone.dataset.fields import RunFields
+from argus_fiftyone.dataset.runs import run_record
+from argus_fiftyone.dataset.slices import AFTER, check_paired
+from argus_fiftyone.labels import DECISIONS
+
+
+class DecisionError(ValueError):
+    """A decision cannot be stored; the message says what is missing."""
+
+
+def review_pairs(dataset: fo.Dataset, field: str, sample_ids: Sequence[str], decision: str | None) -> int:
+    """Set or (with None) withdraw the decision on pairs; returns how many.
+
+    Args:
+        field: the heatmap field; the decision goes to <field>_review.
+        sample_ids: of either slice; the decision is kept on the after sample.
+    """
+    _check(decision)
+    check_paired(dataset)
+    review = RunFields.of(field).review
+    if not dataset.has_sample_field(review):
+        dataset.add_sample_field(review, fo.StringField)
+    after_ids = _after_ids(dataset, sample_ids)
+    dataset.set_values(review, dict.fromkeys(after_ids, decision), key_field="id")
+    return len(after_ids)
+
+
+def review_regions(dataset: fo.Dataset, field: str, label_ids: Sequence[str], decision: str | None) -> int:
+    """Tag regions with a decision in place of an earlier one; None withdraws; returns how many."""
+    _check(decision)
+    regions = RunFields.of(field).regions
+    if not dataset.has_sample_field(regions):
+        raise DecisionError(f"{dataset.name!r} has no field {regions!r}: compute or threshold heatmaps first")
+    chosen = dataset.select_group_slices(AFTER).select_labels(ids=list(label_ids), fields=regions)
+    found = chosen.count(f"{regions}.detections")
+    chosen.untag_labels(list(DECISIONS), label_fields=regions)
+    if decision:
+        chosen.tag_labels(decision, label_fields=regions)
+    return found
+
+
+def _check(decision: str | None) -> None:
+    if decision is not None and decision not in DECISIONS:
+        raise DecisionError(f"a decision is one of {', '.join(DECISIONS)}, got {decision!r}")
+
+
+def _after_ids(dataset: fo.Dataset, sample_ids: Sequence[str]) -> list[str]:
+    flat = dataset.select_group_slices([*dataset.group_slices])
+    groups = flat.select(list(sample_ids)).values(f"{dataset.group_field}.id")
+    if not groups:
+        raise DecisionError(f"none of the {len(sample_ids)} samples is in {dataset.name!r}: select pairs in the grid")
+    return [str(i) for i in dataset.select_groups([str(g) for g in groups]).select_group_slices(AFTER).values("id")]
+
+
+def filter_by_score(samples: SampleCollection, field: str, least: float = 0.0, most: float = 1.0) -> Any:
+    """The pairs whose score lies in [least, most], strongest first, both slices kept.
+
+    Raises:
+        DecisionError: if the field has no score.
+    """
+    score = RunFields.of(field).score
+    if not samples.has_sample_field(score):
+        raise DecisionError(f"{samples._root_dataset.name!r} has no field {score!r}: compute heatmaps first")  # type: ignore[attr-defined]
+    return samples.match((F(score) >= least) & (F(score) <= most)).sort_by(score, reverse=True)
+
+
+def review_counts(samples: SampleCollection, field: str) -> dict[str, int]:
+    """How many pairs carry each decision, counted in the database."""
+    review = RunFields.of(field).review
+    if not samples.has_sample_field(review):
+        return {}
+    counted = samples.count_values(review)
+    return {decision: counted[decision] for decision in DECISIONS if decision in counted}
+
+
+def flagged_count(dataset: fo.Dataset, key: str) -> int:
+    """Pairs of a run whose score reaches the run's threshold, for any of its queries."""
+    record = run_record(dataset, key)
+    reached = None
+    for base in record["bases"]:
+        this = F(RunFields.of(base).score) >= record["threshold"]
+        reached = this if reached is None else reached | this
+    return dataset.match(reached).count()

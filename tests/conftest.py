@@ -1,0 +1,91 @@
+"""A database of the tests' own, started only when a collected test needs one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+NEEDS_DATABASE = ("database", "browser")
+
+_scratch: Path | None = None
+_mongod: subprocess.Popen | None = None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Point FiftyOne away from the user's own database before anything imports it."""
+    global _scratch
+    if "fiftyone" in sys.modules:
+        raise pytest.UsageError("fiftyone was imported before the tests could give it a database of their own")
+    _scratch = Path(tempfile.mkdtemp(prefix="argus-tests-"))
+    (_scratch / "plugins").mkdir()
+    (_scratch / "plugins" / "argus").symlink_to(ROOT)
+    os.environ.update(
+        FIFTYONE_DATABASE_URI=f"mongodb://127.0.0.1:{_free_port()}",
+        FIFTYONE_DATABASE_NAME="argus-tests",
+        FIFTYONE_DATABASE_VALIDATION="false",
+        FIFTYONE_DO_NOT_TRACK="1",
+        FIFTYONE_SHOW_PROGRESS_BARS="false",
+        FIFTYONE_PLUGINS_DIR=str(_scratch / "plugins"),
+        FIFTYONE_DEFAULT_DATASET_DIR=str(_scratch / "datasets"),
+        HOME=str(_scratch),
+        HF_HUB_OFFLINE="1",
+    )
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Start mongod once it is known that a test will use it."""
+    wanted = any(item.get_closest_marker(name) for item in session.items for name in NEEDS_DATABASE)
+    if wanted and not session.config.option.collectonly:
+        _start_mongod()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _mongod is not None:
+        _mongod.terminate()
+        _mongod.wait(timeout=20)
+    if _scratch is not None:
+        shutil.rmtree(_scratch, ignore_errors=True)
+
+
+def _start_mongod() -> None:
+    global _mongod
+    spec = find_spec("fiftyone")
+    if spec is None or not spec.submodule_search_locations or _scratch is None:
+        raise pytest.UsageError("these tests need FiftyOne: run `make test`, which installs it")
+    executable = Path(spec.submodule_search_locations[0]) / "db" / "bin" / "mongod"
+    if not executable.is_file():
+        raise pytest.UsageError("FiftyOne's mongod is missing: run `python .ci/ensure_mongod.py`")
+    (_scratch / "db").mkdir()
+    port = os.environ["FIFTYONE_DATABASE_URI"].rpartition(":")[2]
+    _mongod = subprocess.Popen(
+        [executable, "--dbpath", _scratch / "db", "--port", port, "--bind_ip", "127.0.0.1", "--nounixsocket"]
+        + ["--wiredTigerCacheSizeGB", "0.25", "--setParameter", "diagnosticDataCollectionEnabled=false"]
+        + ["--logpath", _scratch / "mongod.log"],
+        stdout=subprocess.DEVNULL,
+    )
+    _wait_until_open(int(port))
+
+
+def _wait_until_open(port: int) -> None:
+    for _ in range(300):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise pytest.UsageError("the tests' mongod did not open its port within 30 s")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
