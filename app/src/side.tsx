@@ -1,0 +1,149 @@
+/** The column beside the pictures: what is claimed, what was decided, what comes next. */
+
+import { React, useEffect, useRef } from "./fiftyone";
+import { decisionInk, directionInk, directionSign, ink } from "./look";
+import { type Decision, DECISIONS, type Pair, type Region } from "./pair";
+
+interface SideProps {
+  pair: Pair;
+  /** 0 is the whole pair, 1 … the regions in order. */
+  target: number;
+  onTarget(target: number): void;
+  onDecide(decision: Decision | null): void;
+  onGo(by: number): void;
+  onRun(base: string): void;
+}
+
+export function Side(props: SideProps) {
+  const { pair, target, onTarget } = props;
+  return (
+    <div style={{ width: 292, flex: "none", display: "flex", flexDirection: "column", gap: 8, padding: 8, borderLeft: `1px solid ${ink.line}`, minHeight: 0 }}>
+      <Claim {...props} />
+      <ul className="argus-list" role="listbox" aria-label="What to decide on" style={{ flex: "1 1 0", minHeight: 60 }}>
+        <Row chosen={target === 0} onClick={() => onTarget(0)} decision={pair.review} cy="argus-pair-row">
+          <strong>Whole pair</strong>
+        </Row>
+        {pair.regions.map((region, index) => (
+          <Row key={region.id} chosen={target === index + 1} onClick={() => onTarget(index + 1)} decision={region.decision} cy="argus-region-row">
+            <RegionText region={region} number={index + 1} />
+          </Row>
+        ))}
+      </ul>
+      <Buttons {...props} />
+    </div>
+  );
+}
+
+function Claim({ pair, onRun }: SideProps) {
+  return (
+    <div style={{ display: "grid", gap: 4 }}>
+      <div className="row">
+        <strong className="cut grow" title={pair.name}>
+          {pair.name}
+        </strong>
+        <span className="faint" data-cy="argus-place">
+          {pair.place} of {pair.total}
+        </span>
+      </div>
+      {pair.runs.length > 1 && (
+        <select aria-label="Run and query" value={pair.base} onChange={(event) => onRun(event.target.value)}>
+          {pair.runs.map(({ base, label }) => (
+            <option key={base} value={base}>
+              {label}
+            </option>
+          ))}
+        </select>
+      )}
+      <div className="row">
+        <Direction direction={pair.direction} />
+        <span className="cut grow" title={pair.query}>
+          {pair.query || "any change"}
+        </span>
+        <strong data-cy="argus-score">{pair.score === null ? "–" : pair.score.toFixed(2)}</strong>
+      </div>
+      <div className="faint" style={{ fontSize: 12 }}>
+        {pair.alignment}
+      </div>
+      {pair.note && <div style={{ fontSize: 12 }}>{pair.note}</div>}
+    </div>
+  );
+}
+
+function RegionText({ region, number }: { region: Region; number: number }) {
+  return (
+    <>
+      <span className="faint" style={{ width: 16, textAlign: "right" }}>
+        {number}
+      </span>
+      <Direction direction={region.direction} />
+      <span className="cut grow" title={`${region.direction}: ${region.query || "any change"}`}>
+        {region.direction}
+      </span>
+      <span>{region.score.toFixed(2)}</span>
+    </>
+  );
+}
+
+interface RowProps {
+  chosen: boolean;
+  onClick(): void;
+  decision: Decision | null;
+  cy: string;
+  children: React.ReactNode;
+}
+
+function Row({ chosen, onClick, decision, cy, children }: RowProps) {
+  const ref = useRef<HTMLLIElement>(null);
+  useEffect(() => {
+    if (chosen) ref.current?.scrollIntoView({ block: "nearest" });
+  }, [chosen]);
+  return (
+    <li ref={ref} role="option" aria-selected={chosen} onClick={onClick} data-cy={cy} data-decision={decision ?? ""}>
+      <span className="row grow">{children}</span>
+      {decision && (
+        <span className="chip" style={{ color: decisionInk[decision] }}>
+          {decision}
+        </span>
+      )}
+    </li>
+  );
+}
+
+function Direction({ direction }: { direction: string }) {
+  return (
+    <span title={direction} style={{ color: directionInk[direction] ?? directionInk.none, fontWeight: 700, width: 14, textAlign: "center", flex: "none" }}>
+      {directionSign[direction] ?? "·"}
+    </span>
+  );
+}
+
+function Buttons({ pair, target, onDecide, onGo }: SideProps) {
+  const stretch = { flex: "1 1 0", padding: "6px 4px" };
+  return (
+    <div style={{ display: "grid", gap: 6 }}>
+      <div className="faint" style={{ fontSize: 12 }}>
+        {target === 0 ? "Decide on the whole pair" : `Decide on region ${target}`} · {pair.decided} of {pair.total} pairs decided
+      </div>
+      <div className="row">
+        {DECISIONS.map(({ decision, label, key }) => (
+          <button key={decision} data-cy={`argus-${decision}`} style={stretch} onClick={() => onDecide(decision)}>
+            {label}
+            <kbd>{key.toUpperCase()}</kbd>
+          </button>
+        ))}
+      </div>
+      <div className="row">
+        <button data-cy="argus-previous" style={stretch} disabled={pair.place <= 1} onClick={() => onGo(-1)}>
+          Previous<kbd>←</kbd>
+        </button>
+        <button data-cy="argus-next" style={stretch} className="main" disabled={pair.place >= pair.total} onClick={() => onGo(1)}>
+          Next<kbd style={{ color: "#111", borderColor: "#111" }}>→</kbd>
+        </button>
+      </div>
+      <div className="faint" style={{ fontSize: 12 }}>
+        <kbd style={{ margin: 0 }}>↑</kbd> <kbd style={{ margin: 0 }}>↓</kbd> pick pair or region ·{" "}
+        <kbd style={{ margin: 0 }}>Space</kbd> flip before/after · <kbd style={{ margin: 0 }}>⌫</kbd> undo decision
+      </div>
+    </div>
+  );
+}

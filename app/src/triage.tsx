@@ -1,0 +1,242 @@
+/** The triage panel of the grid: choose, tune, see what to look at next. */
+
+import { executeOperator, OPERATORS, type PanelProps, React, useEffect, usePanelCalls, usePromptOperatorInput, useState } from "./fiftyone";
+import { Curve, Histogram, ScoreAxis } from "./charts";
+import { decisionInk, directionInk, directionSign, ink, sheet, truthInk } from "./look";
+import { bars, type Ranked, type Split, tally, type Tally, type Triage } from "./triage_data";
+
+const BARS = 40;
+
+const CLASSES: Record<Split, { names: string[]; labels: string[]; colours: string[] }> = {
+  truth: {
+    names: ["change", "nochange", ""],
+    labels: ["change", "no change", "truth unknown"],
+    colours: [truthInk.change, truthInk.nochange, truthInk[""]].map(String),
+  },
+  review: {
+    names: ["confirmed", "rejected", "unsure", ""],
+    labels: ["confirmed", "rejected", "unsure", "not reviewed"],
+    colours: [decisionInk.confirmed, "#d55e00", decisionInk.unsure, "#5a6270"].map(String),
+  },
+};
+
+type Call = (method: string, params?: object) => void;
+
+export function TriagePanel({ data, schema }: PanelProps<{ triage?: Triage }>) {
+  const call = usePanelCalls(schema.view);
+  const triage = data?.triage;
+  const message = triage ? triage.message : "Counting …";
+  return (
+    <div className="argus" data-cy="argus-triage" style={{ overflow: "auto", padding: 12 }}>
+      <style>{sheet}</style>
+      {triage && !triage.message ? <Desk triage={triage} call={call} /> : <Empty message={message} ready={!!triage} />}
+    </div>
+  );
+}
+
+function Empty({ message, ready }: { message: string; ready: boolean }) {
+  const prompt = usePromptOperatorInput();
+  return (
+    <div style={{ maxWidth: 460 }} data-cy="argus-message">
+      <p>{message}</p>
+      {ready && (
+        <button className="main" onClick={() => prompt(`${OPERATORS}compute_change_heatmaps`)}>
+          Compute change heatmaps
+        </button>
+      )}
+    </div>
+  );
+}
+
+function Desk({ triage, call }: { triage: Triage; call: Call }) {
+  const [threshold, setThreshold] = useState(triage.threshold);
+  const [applying, setApplying] = useState(false);
+  const known = triage.counts.some(({ truth }) => truth);
+  const [split, setSplit] = useState<Split>(known ? "truth" : "review");
+  useEffect(() => setThreshold(triage.threshold), [triage.threshold, triage.base]);
+  const sums = tally(triage.counts, triage.bin_width, threshold);
+  const apply = () => {
+    const run = triage.runs.find(({ base }) => base === triage.base)?.run;
+    setApplying(true);
+    const callback = () => {
+      setApplying(false);
+      call("apply", { threshold });
+    };
+    executeOperator(`${OPERATORS}threshold_change_heatmaps`, { run, threshold }, { callback });
+  };
+  return (
+    <div style={{ display: "grid", gap: 10 }}>
+      <Head triage={triage} call={call} />
+      <Numbers sums={sums} known={known} failed={triage.failed} call={call} threshold={threshold} />
+      <div style={{ display: "grid", gap: 10, gridTemplateColumns: "repeat(auto-fit, minmax(min(300px, 100%), 1fr))" }}>
+        <div className="argus-card">
+          <Scores {...{ triage, split, setSplit, threshold, setThreshold, known }} />
+          <div className="row wrap" style={{ marginTop: 6 }}>
+            <label className="row">
+              Threshold
+              <input data-cy="argus-threshold" type="number" min={0.01} max={1} step={0.01} value={threshold} onChange={(event) => setThreshold(Number(event.target.value))} style={{ width: 70, font: "inherit", color: ink.text, background: ink.page, border: `1px solid ${ink.line}`, borderRadius: 4, padding: "3px 6px" }} />
+            </label>
+            <button data-cy="argus-apply" className="main" disabled={applying || !(threshold > 0 && threshold <= 1)} onClick={apply}>
+              {applying ? "Applying …" : "Apply"}
+            </button>
+            <span className="faint" data-cy="argus-applied">
+              applied: {triage.threshold.toFixed(2)}
+            </span>
+          </div>
+        </div>
+        {triage.curve.length > 0 && (
+          <div className="argus-card">
+            <h3>Precision and recall{triage.average_precision !== null && <span className="faint"> · AP {triage.average_precision.toFixed(2)}</span>}</h3>
+            <Curve points={triage.curve} threshold={threshold} />
+          </div>
+        )}
+      </div>
+      <Next triage={triage} call={call} />
+    </div>
+  );
+}
+
+function Head({ triage, call }: { triage: Triage; call: Call }) {
+  const prompt = usePromptOperatorInput();
+  const chosen = triage.runs.find(({ base }) => base === triage.base);
+  const tools = [
+    { label: "New run", operator: "compute_change_heatmaps" },
+    { label: "Evaluate", operator: "evaluate_change_heatmaps" },
+    { label: "Calibrate", operator: "calibrate_from_reviews" },
+    { label: "Report", operator: "export_report" },
+  ];
+  return (
+    <div className="row wrap">
+      <select data-cy="argus-run" aria-label="Run and query" value={triage.base} onChange={(event) => call("choose", { base: event.target.value })} style={{ flex: "1 1 220px" }}>
+        {triage.runs.map(({ base, label }) => (
+          <option key={base} value={base}>
+            {label}
+          </option>
+        ))}
+      </select>
+      {tools.map(({ label, operator }) => (
+        <button key={operator} data-cy={`argus-tool-${operator}`} onClick={() => prompt(OPERATORS + operator, { run: chosen?.run })}>
+          {label}
+        </button>
+      ))}
+      <button title="Count again" aria-label="Count again" onClick={() => call("refresh")}>
+        ↻
+      </button>
+    </div>
+  );
+}
+
+function Numbers({ sums, known, failed, call, threshold }: { sums: Tally; known: boolean; failed: number; call: Call; threshold: number }) {
+  const cards = [
+    { view: "flagged", label: "flagged", count: sums.flagged },
+    { view: "quiet", label: "quiet", count: sums.quiet },
+    ...(known
+      ? [
+          { view: "missed", label: "missed", count: sums.missed },
+          { view: "false_alarms", label: "false alarms", count: sums.false_alarms },
+        ]
+      : []),
+    ...(failed ? [{ view: "failed", label: "failed", count: failed }] : []),
+  ];
+  return (
+    <div style={{ display: "grid", gap: 8, gridTemplateColumns: "repeat(auto-fit, minmax(96px, 1fr))" }}>
+      {cards.map(({ view, label, count }) => (
+        <button key={view} data-cy={`argus-show-${view}`} title={`Show these in the grid`} onClick={() => call("show", { what: view, threshold })} style={{ textAlign: "left", padding: "6px 12px" }}>
+          <div className="argus-number" data-cy={`argus-count-${view}`}>
+            {count.toLocaleString("en")}
+          </div>
+          <div className="faint">{label}</div>
+        </button>
+      ))}
+    </div>
+  );
+}
+
+interface ScoresProps {
+  triage: Triage;
+  split: Split;
+  setSplit(split: Split): void;
+  threshold: number;
+  setThreshold(threshold: number): void;
+  known: boolean;
+}
+
+function Scores({ triage, split, setSplit, threshold, setThreshold, known }: ScoresProps) {
+  const classes = CLASSES[split];
+  const heights = bars(triage.counts, triage.bin_width, split, classes.names, BARS);
+  const used = classes.names.map((_, index) => heights.some((bar) => bar[index]));
+  return (
+    <>
+      <div className="row" style={{ justifyContent: "space-between", marginBottom: 4 }}>
+        <h3 style={{ margin: 0 }}>Scores</h3>
+        <span className="row" style={{ gap: 4 }}>
+          {known && (
+            <button aria-pressed={split === "truth"} style={{ padding: "1px 8px" }} onClick={() => setSplit("truth")}>
+              by truth
+            </button>
+          )}
+          <button aria-pressed={split === "review"} style={{ padding: "1px 8px" }} onClick={() => setSplit("review")}>
+            by review
+          </button>
+        </span>
+      </div>
+      <Histogram bars={heights} colours={classes.colours} threshold={threshold} onThreshold={setThreshold} />
+      <ScoreAxis />
+      <div className="row wrap faint" style={{ fontSize: 12, marginTop: 4, rowGap: 0 }}>
+        {classes.labels.map((label, index) => used[index] && (
+          <span key={label} className="row" style={{ gap: 4 }}>
+            <span style={{ width: 10, height: 10, borderRadius: 2, background: classes.colours[index] }} />
+            {label}
+          </span>
+        ))}
+        <span>heights ∝ √count</span>
+      </div>
+    </>
+  );
+}
+
+function Next({ triage, call }: { triage: Triage; call: Call }) {
+  return (
+    <div className="argus-card">
+      <div className="row wrap" style={{ marginBottom: 4 }}>
+        <h3 className="grow" style={{ margin: 0 }}>
+          Look at next
+        </h3>
+        <select data-cy="argus-ranking" aria-label="Order" value={triage.ranking} onChange={(event) => call("rank", { ranking: event.target.value })}>
+          {triage.rankings.map(({ name, label }) => (
+            <option key={name} value={name}>
+              {label}
+            </option>
+          ))}
+        </select>
+        <button data-cy="argus-order-grid" onClick={() => call("show", { what: "ranked" })}>
+          Order the grid so
+        </button>
+      </div>
+      <ul className="argus-list" data-cy="argus-ranked">
+        {triage.ranked.map((each) => (
+          <RankedRow key={each.id} ranked={each} onOpen={() => call("open", { id: each.id })} />
+        ))}
+      </ul>
+      {triage.ranked.length === 0 && <p className="faint">Nothing left in this order.</p>}
+    </div>
+  );
+}
+
+function RankedRow({ ranked, onOpen }: { ranked: Ranked; onOpen(): void }) {
+  return (
+    <li data-cy="argus-ranked-row" title="Open this pair" onClick={onOpen}>
+      <span style={{ color: directionInk[ranked.direction] ?? directionInk.none, fontWeight: 700, width: 14, textAlign: "center" }}>
+        {directionSign[ranked.direction] ?? "·"}
+      </span>
+      <span className="cut grow">{ranked.name}</span>
+      <span className="cut faint grow">{ranked.query || "any change"}</span>
+      {ranked.review && (
+        <span className="chip" style={{ color: decisionInk[ranked.review] }}>
+          {ranked.review}
+        </span>
+      )}
+      <span style={{ fontVariantNumeric: "tabular-nums" }}>{ranked.score.toFixed(2)}</span>
+    </li>
+  );
+}

@@ -1,0 +1,84 @@
+/** What the triage panel is told; the Python panel sends exactly this. */
+
+import type { Decision } from "./pair";
+
+export interface RunChoice {
+  base: string;
+  run: string;
+  label: string;
+  encoder: string;
+  threshold: number;
+}
+
+/** How many pairs have a score in [bin, bin + 1) × BIN, by truth and review. */
+export interface Count {
+  bin: number;
+  truth: "change" | "nochange" | "";
+  review: Decision | "";
+  count: number;
+}
+
+export interface CurvePoint {
+  threshold: number;
+  precision: number;
+  recall: number;
+}
+
+export interface Ranked {
+  id: string;
+  name: string;
+  query: string;
+  score: number;
+  direction: string;
+  review: Decision | "";
+}
+
+export interface Triage {
+  base: string;
+  runs: RunChoice[];
+  threshold: number;
+  bin_width: number;
+  counts: Count[];
+  failed: number;
+  curve: CurvePoint[];
+  average_precision: number | null;
+  ranking: string;
+  rankings: { name: string; label: string }[];
+  ranked: Ranked[];
+  message: string;
+}
+
+export interface Tally {
+  flagged: number;
+  quiet: number;
+  missed: number;
+  false_alarms: number;
+  known: number;
+}
+
+/** What a threshold would mean, from the counts alone; exact at multiples of the bin width. */
+export function tally(counts: Count[], binWidth: number, threshold: number): Tally {
+  const first = Math.round(threshold / binWidth);
+  const sum: Tally = { flagged: 0, quiet: 0, missed: 0, false_alarms: 0, known: 0 };
+  for (const { bin, truth, count } of counts) {
+    const flagged = bin >= first;
+    sum[flagged ? "flagged" : "quiet"] += count;
+    if (truth) sum.known += count;
+    if (truth === "change" && !flagged) sum.missed += count;
+    if (truth === "nochange" && flagged) sum.false_alarms += count;
+  }
+  return sum;
+}
+
+export type Split = "truth" | "review";
+
+/** Bars of the histogram: per bar, the count of each class, from the bottom up. */
+export function bars(counts: Count[], binWidth: number, split: Split, classes: string[], number: number): number[][] {
+  const found = Array.from({ length: number }, () => classes.map(() => 0));
+  for (const count of counts) {
+    const bar = found[Math.min(number - 1, Math.floor((count.bin + 0.5) * binWidth * number))];
+    const index = classes.indexOf(count[split]);
+    if (bar && index >= 0) bar[index] = (bar[index] ?? 0) + count.count;
+  }
+  return found;
+}
