@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
 
-from argus_fiftyone.encoders.clip_checks import check_walk, pick_precision
+from argus_fiftyone.encoders.clip_checks import check_parts, check_walk, pick_precision
 from argus_fiftyone.encoders.clip_dense import ATTENTIONS, neighbourhood_prior
 from argus_fiftyone.encoders.clip_encoder import ClipEncoder
 from argus_fiftyone.encoders.clip_names import SHORT_NAMES, ClipName, parse_clip_name
@@ -76,8 +75,14 @@ def load_clip(
     if entry.get("quick_gelu"):
         config["quick_gelu"] = True  # these weights were trained with it, whatever MODEL says
     tokenizer = _tokenizer(parsed.model)
+    checkpoint = _locate(parsed, allow_download)
+    tensors = read_checkpoint(checkpoint) if checkpoint else None  # before the costly building: it may fail
     model = build_model(config)
-    _fill(model, parsed, allow_download)
+    check_parts(model)
+    if tensors is None:
+        fill_at_random(model)
+    else:
+        fill_from_checkpoint(model, tensors, str(checkpoint))
     encoder = ClipEncoder(parsed, model, tokenizer, entry, attention, sigma)
     check_walk(encoder)
     return pick_precision(encoder, precision, _device(device))
@@ -115,18 +120,16 @@ def _tokenizer(model: str) -> Callable[..., torch.Tensor]:
         ) from error
 
 
-def _fill(model: nn.Module, parsed: ClipName, allow_download: bool) -> None:
+def _locate(parsed: ClipName, allow_download: bool) -> Path | None:
+    """The checkpoint to read, or None for random weights."""
     if parsed.kind == "random":
-        fill_at_random(model)
-        return
+        return None
     if parsed.kind == "path":
-        path = Path(parsed.weights).expanduser()
-    else:
-        path = find_weights(parsed.model, parsed.weights)
-        if path is None and not allow_download:
-            raise EncoderUnavailable(missing_weights_message(parsed.model, parsed.weights))
-        path = path or download_weights(parsed.model, parsed.weights)
-    fill_from_checkpoint(model, read_checkpoint(path), str(path))
+        return Path(parsed.weights).expanduser()
+    found = find_weights(parsed.model, parsed.weights)
+    if found is None and not allow_download:
+        raise EncoderUnavailable(missing_weights_message(parsed.model, parsed.weights))
+    return found or download_weights(parsed.model, parsed.weights)
 
 
 def _device(wanted: str) -> torch.device:

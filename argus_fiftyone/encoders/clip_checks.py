@@ -1,13 +1,13 @@
-"""Two questions asked of every CLIP encoder on loading: is its walk right, and how far may it be cast?"""
+"""What every CLIP encoder is asked on loading: are its parts known, is our walk right, may it be cast?"""
 
 from __future__ import annotations
 
-import platform
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional
 
 from argus_fiftyone.encoders.protocol import EncoderUnavailable, PictureFeatures
@@ -24,6 +24,38 @@ CAST_COSINE = 0.9995
 """A cast is used by itself only if every cell of the probe keeps this cosine to float32."""
 
 PROBE_PROMPTS = ("a photo of a metal plate", "a scratch", "there is a missing screw in the upper left corner")
+
+CPUINFO = Path("/proc/cpuinfo")
+
+
+def check_parts(model: Any) -> None:
+    """Refuse towers with parts that `clip_tower` does not read.
+
+    Raises:
+        EncoderUnavailable: naming the part.
+    """
+    height, width = model.visual.patch_size
+    if height != width:
+        raise EncoderUnavailable(f"this tower has patches of {height}×{width} px; Argus needs square ones")
+    text = getattr(model, "text", model)
+    for block in [*model.visual.transformer.resblocks, *text.transformer.resblocks]:
+        lacking = [part for part in NEEDED if not hasattr(block.attn, part)]
+        extra = [part for owner in (block, block.attn) for part in EXTRA if _is_there(owner, part)]
+        if lacking or extra:
+            raise EncoderUnavailable(
+                f"this tower's attention {type(block.attn).__name__} has "
+                + (f"no {lacking[0]}" if lacking else f"a {extra[0]}")
+                + ", which Argus cannot read; use a plain ViT such as ViT-B-16-quickgelu"
+            )
+
+
+NEEDED = ("in_proj_weight", "in_proj_bias", "out_proj", "num_heads")
+EXTRA = ("ln_q", "ln_k", "ln_inner", "ln_attn", "ln_1_kv", "logit_scale", "head_scale")
+
+
+def _is_there(owner: nn.Module, part: str) -> bool:
+    found = getattr(owner, part, None)
+    return found is not None and not isinstance(found, nn.Identity)
 
 
 @torch.inference_mode()
@@ -113,8 +145,7 @@ def has_fast_bf16(device: torch.device) -> bool:
 
 def _processor_flags() -> set[str]:
     """What the processor says it can do; empty where the system has no /proc/cpuinfo."""
-    path = Path("/proc/cpuinfo")
-    if platform.system() != "Linux" or not path.is_file():
+    if not CPUINFO.is_file():
         return set()
-    lines = path.read_text(errors="replace").splitlines()
-    return {flag for line in lines if line.lower().startswith(("flags", "features")) for flag in line.split()}
+    lines = CPUINFO.read_text(errors="replace").splitlines()
+    return {flag for line in lines if line.startswith(("flags", "Features")) for flag in line.split()}

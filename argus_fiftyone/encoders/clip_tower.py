@@ -62,7 +62,8 @@ def build_model(config: dict[str, Any]) -> nn.Module:
 
     config = dict(config)
     custom_text = config.pop("custom_text", False)
-    model = (open_clip.CustomTextCLIP if custom_text else open_clip.CLIP)(**config)
+    with torch.random.fork_rng(devices=[]):  # open_clip's own initialisation draws from the user's seed
+        model = (open_clip.CustomTextCLIP if custom_text else open_clip.CLIP)(**config)
     return model.eval().requires_grad_(False)
 
 

@@ -51,6 +51,9 @@ def download_weights(model: str, tag: str) -> Path:
 
     reason = "this release of open_clip knows no Hugging Face repository for them"
     for repository, file in _hub_files(model, tag):
+        if not _hub_answers():
+            reason = "the Hugging Face hub cannot be reached"
+            break
         try:
             return Path(hf_hub_download(repository, file, etag_timeout=HUB_PATIENCE))
         except LocalEntryNotFoundError:
@@ -62,6 +65,33 @@ def download_weights(model: str, tag: str) -> Path:
             reason = f"the Hugging Face hub answered {type(error).__name__}"
             break
     raise EncoderUnavailable(missing_weights_message(model, tag, f"could not be downloaded: {reason}"))
+
+
+def _hub_answers() -> bool:
+    """Whether anything answers at the hub's address, asked once and briefly.
+
+    The hub's own client retries for half a minute and reports each attempt, which behind a
+    firewall only delays the one sentence the user needs.
+    """
+    import ssl
+    import urllib.error
+    import urllib.request
+
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return False
+    question = urllib.request.Request(constants.ENDPOINT, method="HEAD")
+    try:
+        urllib.request.urlopen(question, timeout=HUB_PATIENCE).close()
+    except urllib.error.HTTPError:
+        return True  # an answer, if an unfriendly one: the client will say more
+    except urllib.error.URLError as error:
+        # The client may know certificates that Python does not.
+        return isinstance(error.reason, ssl.SSLError)
+    except OSError:
+        return False
+    return True
 
 
 def missing_weights_message(model: str, tag: str, what_happened: str = "are not on this machine") -> str:
