@@ -1,0 +1,166 @@
+"""The `argus` command: forms and messages, no arithmetic.
+
+Exit status: 0 when all pairs ran, 1 when some failed (the rest are written), 2 for bad usage.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from argus_fiftyone.settings import Settings
+
+app = typer.Typer(
+    help="Show what changed between two pictures, but only the change you asked about.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+EncoderOption = Annotated[str, typer.Option("--encoder", help="An encoder as `argus encoders` lists it.")]
+DeviceOption = Annotated[str, typer.Option("--device", help="cuda, mps, cpu or auto.")]
+ThresholdOption = Annotated[float, typer.Option("--threshold", help="Evidence from which a change counts, in (0, 1].")]
+
+
+@app.command()
+def compare(
+    before: Path,
+    after: Path,
+    query: Annotated[str, typer.Argument(help='What to look for, e.g. "a missing screw"; "" for any change.')],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for heatmap.png, overlay.png and result.json.")],
+    encoder: EncoderOption = Settings.encoder,
+    device: DeviceOption = Settings.device,
+    threshold: ThresholdOption = Settings.threshold,
+) -> None:
+    """Compare two pictures and write heatmap.png, overlay.png and result.json."""
+    from argus_fiftyone.compare import compare_files
+    from argus_fiftyone.results import write_comparison
+
+    settings = _settings(encoder=encoder, device=device, threshold=threshold)
+    loaded = _load(settings)
+    try:
+        after_picture, comparison = compare_files(before, after, query, loaded, settings)
+    except ValueError as error:
+        typer.echo(f"argus: {error}", err=True)
+        raise typer.Exit(1) from None
+    write_comparison(out, after_picture, comparison, settings)
+    typer.echo(f"score {comparison.score:.2f}, {comparison.direction}; alignment: {comparison.alignment}")
+    typer.echo(f"{comparison.encoder}; query support {comparison.query_support:.2f}; written to {out}")
+
+
+@app.command()
+def run(
+    pairs: Annotated[Path, typer.Argument(help="CSV with the columns id, before, after, query.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for maps/ and scores.csv.")],
+    encoder: EncoderOption = Settings.encoder,
+    query: Annotated[list[str] | None, typer.Option("--query", help="Asked of every pair; may be repeated.")] = None,
+    device: DeviceOption = Settings.device,
+    threshold: ThresholdOption = Settings.threshold,
+) -> None:
+    """Compare every pair of a CSV and write signed maps and a table of scores."""
+    from tqdm import tqdm
+
+    from argus_fiftyone import batch
+    from argus_fiftyone.pairs import PairListError, read_pairs
+
+    settings = _settings(encoder=encoder, device=device, threshold=threshold)
+    try:
+        listed = read_pairs(pairs)
+    except PairListError as error:
+        raise _usage(str(error)) from None
+    loaded = _load(settings)
+    outcomes = tqdm(
+        batch.compare_pairs(listed, loaded, settings, query), total=len(listed), unit="pair", disable=None, smoothing=0.1
+    )
+    failed = batch.write_run(outcomes, out, settings, loaded, query)
+    typer.echo(f"{len(listed) - failed} of {len(listed)} pairs compared with {loaded.name}; written to {out}")
+    if failed:
+        typer.echo(f"{failed} failed: see the error column of {out / 'scores.csv'}", err=True)
+        raise typer.Exit(1)
+
+
+@app.command()
+def evaluate(
+    pairs: Annotated[Path, typer.Argument(help="The same CSV, with the columns mask and label.")],
+    folder: Annotated[Path, typer.Argument(help="What `argus run` wrote.")],
+    json_file: Annotated[Path | None, typer.Option("--json", help="Also save the metrics here.")] = None,
+    threshold: ThresholdOption = Settings.threshold,
+) -> None:
+    """Measure a run against masks and labels; print and save the metrics."""
+    from argus_fiftyone import truth
+    from argus_fiftyone.pairs import PairListError
+
+    try:
+        report = truth.evaluate_run(pairs, folder, threshold)
+    except PairListError as error:
+        raise _usage(str(error)) from None
+    typer.echo(truth.as_table(report))
+    saved = truth.save(report, json_file or folder / "metrics.json")
+    typer.echo(f"saved to {saved}")
+
+
+@app.command()
+def encoders() -> None:
+    """List which encoders can run here and now, and what the others would need."""
+    from argus_fiftyone.encoders.registry import list_encoders
+
+    for number, entry in enumerate(list_encoders()):
+        state = "ready" if entry.ready else f"needs {entry.missing}"
+        chosen = " (default)" if number == 0 and entry.ready else ""
+        typer.echo(f"{entry.name}{chosen}\n    {entry.description}\n    {state}")
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for pictures and tables.")] = Path("demo-out"),
+    launch: Annotated[bool, typer.Option("--app", help="Open the FiftyOne App on the result.")] = False,
+) -> None:
+    """Run the main job on the shipped pairs, evaluate it and show it."""
+    from argus_fiftyone.demo import run_demo
+
+    run_demo(out, launch)
+
+
+@app.command()
+def link() -> None:
+    """Put the plugin into FiftyOne's plugin folder, so that the App finds it."""
+    from argus_fiftyone.plugin_link import link_plugin
+
+    try:
+        typer.echo(link_plugin())
+    except FileExistsError as error:
+        raise _usage(str(error)) from None
+
+
+def _settings(**values) -> Settings:
+    try:
+        return Settings(**values)
+    except ValueError as error:
+        raise _usage(str(error)) from None
+
+
+def _load(settings: Settings):
+    from argus_fiftyone.encoders import EncoderUnavailable
+    from argus_fiftyone.encoders.registry import load_encoder
+
+    try:
+        return load_encoder(settings.encoder, settings.device)
+    except EncoderUnavailable as error:
+        raise _usage(str(error)) from None
+
+
+def _usage(message: str) -> typer.Exit:
+    typer.echo(f"argus: {message}", err=True)
+    return typer.Exit(2)
+
+
+def main() -> None:
+    """Entry point of the `argus` command."""
+    sys.exit(app())
+
+
+if __name__ == "__main__":
+    main()
