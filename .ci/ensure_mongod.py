@@ -52,7 +52,9 @@ def check_runs(mongod: Path) -> None:
     except OSError as error:
         fault = str(error)
     if fault:
-        raise SystemExit(f"database: {FALLBACK} does not run here ({fault}); set FIFTYONE_DATABASE_URI to a MongoDB")
+        raise SystemExit(
+            f"database: {FALLBACK} does not run here ({fault}); set FIFTYONE_DATABASE_URI to a MongoDB"
+        )
 
 
 if __name__ == "__main__":

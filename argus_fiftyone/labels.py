@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import cv2
 import fiftyone as fo
@@ -19,6 +19,9 @@ import numpy as np
 
 from argus_fiftyone.heatmap import Region
 from argus_fiftyone.pictures import PictureError, read_map, read_mask, write_map, write_png
+
+Label: TypeAlias = Any
+"""A FiftyOne label. It types their attributes as database fields, which no checker can follow."""
 
 ANY_CHANGE = "any change"
 DECISIONS = ("confirmed", "rejected", "unsure")
@@ -52,7 +55,7 @@ def write_heatmap(heatmap: np.ndarray, folder: Path, pair_id: str) -> fo.Heatmap
     return fo.Heatmap(map_path=str(shown), range=[0, 255], signed_map_path=str(signed))
 
 
-def read_heatmap(label: fo.Heatmap) -> np.ndarray:
+def read_heatmap(label: Label) -> np.ndarray:
     """Any heatmap label as float32 [rows, cols] in [-1, 1], signed where the sign is known.
 
     Argus' own come back as computed. Another tool's are brought to [0, 1] by their
@@ -101,7 +104,7 @@ def to_detections(regions: Sequence[Region], query: str) -> fo.Detections:
     )
 
 
-def carry_decisions(old: fo.Detections | None, new: fo.Detections) -> fo.Detections:
+def carry_decisions(old: Label | None, new: Label) -> Label:
     """The new regions with the reviewers' decisions on the old ones.
 
     A decision passes to the new region that covers half of the old box or more (by
@@ -119,7 +122,7 @@ def carry_decisions(old: fo.Detections | None, new: fo.Detections) -> fo.Detecti
     return new
 
 
-def decision_on(label: fo.Detection) -> str | None:
+def decision_on(label: Label) -> str | None:
     """confirmed, rejected, unsure, or None where nobody decided."""
     return next((tag for tag in DECISIONS if tag in label.tags), None)
 
@@ -151,11 +154,11 @@ def write_segmentation(mask: np.ndarray, folder: Path, pair_id: str) -> fo.Segme
     return fo.Segmentation(mask_path=str(path))
 
 
-def read_segmentation(label: fo.Segmentation) -> np.ndarray:
+def read_segmentation(label: Label) -> np.ndarray:
     """A segmentation as bool [rows, cols]: everything that is not background (0)."""
     if label.mask is not None:
         mask = np.asarray(label.mask)
-        return (mask.any(axis=-1) if mask.ndim == 3 else mask) > 0
+        return (mask.max(axis=-1) if mask.ndim == 3 else mask) > 0
     return _read_levels(label.mask_path) > 0
 
 
@@ -169,8 +172,7 @@ def truth_label(mask_file: Path, folder: Path, pair_id: str) -> fo.Segmentation:
         PictureError: if the file is missing or no picture.
     """
     levels = cv2.imread(str(mask_file), cv2.IMREAD_UNCHANGED)
-    fits = levels is not None and levels.ndim == 2 and levels.dtype == np.uint8
-    if fits and np.isin(levels, (0, 255)).all():
+    if levels is not None and levels.ndim == 2 and np.isin(levels, (0, 255)).all():
         return fo.Segmentation(mask_path=str(mask_file))
     return write_segmentation(read_mask(mask_file), folder, pair_id)
 

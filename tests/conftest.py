@@ -25,7 +25,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Point FiftyOne away from the user's own database before anything imports it."""
     global _scratch
     if "fiftyone" in sys.modules:
-        raise pytest.UsageError("fiftyone was imported before the tests could give it a database of their own")
+        raise pytest.UsageError(
+            "fiftyone was imported before the tests could give it a database of their own"
+        )
     _scratch = Path(tempfile.mkdtemp(prefix="argus-tests-"))
     (_scratch / "plugins").mkdir()
     (_scratch / "plugins" / "argus").symlink_to(ROOT)
@@ -67,12 +69,10 @@ def _start_mongod() -> None:
         raise pytest.UsageError("FiftyOne's mongod is missing: run `python .ci/ensure_mongod.py`")
     (_scratch / "db").mkdir()
     port = os.environ["FIFTYONE_DATABASE_URI"].rpartition(":")[2]
-    _mongod = subprocess.Popen(
-        [executable, "--dbpath", _scratch / "db", "--port", port, "--bind_ip", "127.0.0.1", "--nounixsocket"]
-        + ["--wiredTigerCacheSizeGB", "0.25", "--setParameter", "diagnosticDataCollectionEnabled=false"]
-        + ["--logpath", _scratch / "mongod.log"],
-        stdout=subprocess.DEVNULL,
-    )
+    command = f"{executable} --dbpath {_scratch}/db --logpath {_scratch}/mongod.log --port {port} "
+    command += "--bind_ip 127.0.0.1 --nounixsocket --wiredTigerCacheSizeGB 0.25 "
+    command += "--setParameter diagnosticDataCollectionEnabled=false"
+    _mongod = subprocess.Popen(command.split(), stdout=subprocess.DEVNULL)
     _wait_until_open(int(port))
 
 

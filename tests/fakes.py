@@ -67,7 +67,9 @@ def write_list(folder: Path, spots: dict[str, float]) -> Path:
     lines = ["id,before,after,mask,query,label,source"]
     for pair in pairs:
         label = "change" if spots[pair.id] else "nochange"
-        lines.append(f"{pair.id},before/{pair.id}.png,after/{pair.id}.png,mask/{pair.id}.png,a spot,{label},bench")
+        lines.append(
+            f"{pair.id},before/{pair.id}.png,after/{pair.id}.png,mask/{pair.id}.png,a spot,{label},bench"
+        )
     path = folder / "pairs.csv"
     path.write_text("\n".join(lines) + "\n")
     return path

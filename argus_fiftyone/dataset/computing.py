@@ -8,10 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import fiftyone as fo
-from fiftyone.core.collections import SampleCollection
-
-from argus_fiftyone.dataset.fields import RunFields, RunKeyError, bases, check_key
+from argus_fiftyone.dataset.fields import Dataset, RunFields, RunKeyError, Samples, bases, check_key
 from argus_fiftyone.dataset.runs import delete_folder, list_runs, run_record, start_run, update_run
 from argus_fiftyone.dataset.slices import PairSample, check_paired, pairs_in
 from argus_fiftyone.dataset.writing import RunWriter, clear_results
@@ -49,7 +46,7 @@ class Progress:
 
 
 def compute_heatmaps(
-    samples: SampleCollection,
+    samples: Samples,
     key: str,
     queries: Sequence[str] | None = None,
     settings: Settings | None = None,
@@ -80,13 +77,17 @@ def compute_heatmaps(
     record = _open_run(samples, key, settings, queries, overwrite, encoder)
     todo = _unfinished(dataset, pairing.samples, record["bases"])
     incomplete = tuple(pairing.incomplete)
-    yield Progress(0, len(todo), note=_opening(len(todo), len(pairing.samples), encoder), incomplete=incomplete)
-    for done, failed in _write_all(dataset, key, record, todo, (compare or _compare)(_pairs(todo), encoder, settings, queries or None)):
+    yield Progress(
+        0, len(todo), note=_opening(len(todo), len(pairing.samples), encoder), incomplete=incomplete
+    )
+    for done, failed in _write_all(
+        dataset, key, record, todo, (compare or _compare)(_pairs(todo), encoder, settings, queries or None)
+    ):
         yield Progress(done, len(todo), failed, _standing(done, len(todo), failed), incomplete)
 
 
 def _write_all(
-    dataset: fo.Dataset, key: str, record: dict[str, Any], todo: list[PairSample], outcomes: Iterator[Outcome]
+    dataset: Dataset, key: str, record: dict[str, Any], todo: list[PairSample], outcomes: Iterator[Outcome]
 ) -> Iterator[tuple[int, int]]:
     """Write outcomes as they come; what was computed is written even when stopped."""
     writer = RunWriter(dataset, record["bases"], Path(record["folder"]))
@@ -101,25 +102,30 @@ def _write_all(
         writer.flush()
         seconds = record["seconds"] + time.monotonic() - started
         update_run(
-            dataset, key, status=status, seconds=round(seconds, 3), pairs=record["pairs"] + done - failed, failed=failed
+            dataset,
+            key,
+            status=status,
+            seconds=round(seconds, 3),
+            pairs=record["pairs"] + done - failed,
+            failed=failed,
         )
 
 
 def _open_run(
-    samples: SampleCollection,
+    samples: Samples,
     key: str,
     settings: Settings,
     queries: list[str],
     overwrite: bool,
     encoder: Encoder,
 ) -> dict[str, Any]:
-    dataset: fo.Dataset = samples._root_dataset  # type: ignore[attr-defined]
+    dataset = samples._root_dataset
     existing = run_record(dataset, key) if key in list_runs(dataset) else None
     if existing and not overwrite:
         if existing["settings"] != settings.as_record() or existing["queries"] != queries:
             raise RunKeyError(
-                f"run {key!r} exists with other settings ({existing['encoder']}, queries {existing['queries']}): "
-                "choose another key, or tick overwrite to compute it anew"
+                f"run {key!r} exists with other settings ({existing['encoder']}, "
+                f"queries {existing['queries']}): choose another key, or tick overwrite to compute it anew"
             )
         update_run(dataset, key, status="running")
         return existing
@@ -131,23 +137,34 @@ def _open_run(
     return record
 
 
-def _check_free(dataset: fo.Dataset, key: str, queries: list[str]) -> None:
+def _check_free(dataset: Dataset, key: str, queries: list[str]) -> None:
     check_key(key)
     if dataset.has_run(key):
         if key not in list_runs(dataset):
             raise RunKeyError(f"{key!r} is a run of another kind on {dataset.name!r}; choose another key")
         return
-    taken = [name for base in bases(key, queries) for name in RunFields.of(base).all() if dataset.has_sample_field(name)]
+    taken = [
+        name
+        for base in bases(key, queries)
+        for name in RunFields.of(base).all()
+        if dataset.has_sample_field(name)
+    ]
     if taken:
-        raise RunKeyError(f"run key {key!r} would overwrite the field {taken[0]!r} of {dataset.name!r}; choose another")
+        raise RunKeyError(
+            f"run key {key!r} would overwrite the field {taken[0]!r} of {dataset.name!r}; choose another"
+        )
 
 
-def _unfinished(dataset: fo.Dataset, samples: list[PairSample], run_bases: list[str]) -> list[PairSample]:
+def _unfinished(dataset: Dataset, samples: list[PairSample], run_bases: list[str]) -> list[PairSample]:
     """Those without a score in every base: not yet computed, or failed."""
     finished = {sample.after_id for sample in samples}
     for base in run_bases:
         score = RunFields.of(base).score
-        scored = dataset.select_group_slices("after").exists(score).values("id") if dataset.has_sample_field(score) else []
+        scored = (
+            dataset.select_group_slices("after").exists(score).values("id")
+            if dataset.has_sample_field(score)
+            else []
+        )
         finished &= set(scored)
     return [sample for sample in samples if sample.after_id not in finished]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any, TypeAlias
 
 PAIR_ID = "pair_id"
 QUERY = "query"
@@ -13,6 +14,14 @@ CHANGE = "change"
 
 MASK_TARGETS = {0: "background", 255: "change"}
 """Without the 0, FiftyOne's evaluation reports a perfect 1.0 for any mask."""
+
+
+Dataset: TypeAlias = Any
+"""A fo.Dataset. FiftyOne types the attributes of its documents as database fields,
+which no checker can follow, so datasets, views and labels pass as Any."""
+
+Samples: TypeAlias = Any
+"""A fo.Dataset or a view of one."""
 
 
 class RunKeyError(ValueError):
@@ -54,6 +63,11 @@ def bases(key: str, queries: Sequence[str] | None) -> list[str]:
     return [f"{key}_q{number}" for number in range(1, len(queries) + 1)]
 
 
+def evaluation_key(heatmap_field: str) -> str:
+    """The run key under which a field's evaluation is stored."""
+    return f"{heatmap_field}_evaluation"
+
+
 def check_key(key: str) -> str:
     """The key, if FiftyOne can use it as a field name.
 
@@ -61,7 +75,9 @@ def check_key(key: str) -> str:
         RunKeyError: if it is empty, not made of letters, digits and underscores, or taken by Argus.
     """
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", key):
-        raise RunKeyError(f"run key {key!r} cannot name a field: use letters, digits and _, starting with a letter")
+        raise RunKeyError(
+            f"run key {key!r} cannot name a field: use letters, digits and _, starting with a letter"
+        )
     if key in (PAIR_ID, QUERY, TRUTH, CHANGE, "id", "filepath", "tags", "metadata", "group", "created_at"):
         raise RunKeyError(f"run key {key!r} is already a field of every pair; choose another, e.g. argus_1")
     return key

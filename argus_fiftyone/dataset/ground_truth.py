@@ -9,10 +9,9 @@ from typing import Any
 
 import fiftyone as fo
 import numpy as np
-from fiftyone.core.collections import SampleCollection
 
 from argus_fiftyone.dataset.computing import Progress
-from argus_fiftyone.dataset.fields import CHANGE, TRUTH, RunFields
+from argus_fiftyone.dataset.fields import CHANGE, TRUTH, Dataset, RunFields, Samples, evaluation_key
 from argus_fiftyone.dataset.slices import after_slice
 from argus_fiftyone.dataset.thresholds import check_threshold
 from argus_fiftyone.evaluation import EvidenceHistogram, PairMetrics, fit_mask, pair_metrics, score_metrics
@@ -32,7 +31,7 @@ class NoTruthError(ValueError):
 class Tally:
     """What an evaluation has seen so far."""
 
-    field: str
+    heatmap_field: str
     truth: str
     threshold: float
     pixels: EvidenceHistogram = field(default_factory=EvidenceHistogram)
@@ -52,7 +51,7 @@ class Tally:
         of_changed = [m for m, c in zip(self.metrics, self.changed, strict=True) if c]
         outcomes = [outcome_of(s, c, self.threshold) for s, c in zip(self.scores, self.changed, strict=True)]
         report = {
-            "field": self.field,
+            "field": self.heatmap_field,
             "truth": self.truth,
             "threshold": self.threshold,
             "pairs": len(scores),
@@ -73,7 +72,7 @@ class Tally:
 
 
 def evaluate_heatmaps(
-    samples: SampleCollection, heatmap_field: str, threshold: float, truth_field: str = TRUTH
+    samples: Samples, heatmap_field: str, threshold: float, truth_field: str = TRUTH
 ) -> Iterator[Progress]:
     """Evaluate one heatmap field against a mask field; the report is stored at the end.
 
@@ -87,7 +86,7 @@ def evaluate_heatmaps(
     Raises:
         NoTruthError: if a field is missing or no sample has both heatmap and mask.
     """
-    dataset: fo.Dataset = samples._root_dataset  # type: ignore[attr-defined]
+    dataset = samples._root_dataset
     check_threshold(threshold)
     names = RunFields.of(heatmap_field)
     _check_fields(dataset, heatmap_field, truth_field)
@@ -103,9 +102,16 @@ def evaluate_heatmaps(
             row = {"score": None, "change": None, **dict(zip(columns, values, strict=True))}
             written[row["id"]] = _evaluate_row(row, tally)
         _write(dataset, names, written)
-        yield Progress(min(start + CHUNK, len(ids)), len(ids), len(tally.skipped), f"{heatmap_field} against {truth_field}")
+        yield Progress(
+            min(start + CHUNK, len(ids)),
+            len(ids),
+            len(tally.skipped),
+            f"{heatmap_field} against {truth_field}",
+        )
     if not tally.scores:
-        raise NoTruthError(f"no sample has both {heatmap_field!r} and {truth_field!r}: import masks or choose another field")
+        raise NoTruthError(
+            f"no sample has both {heatmap_field!r} and {truth_field!r}: import masks or choose another field"
+        )
     _store(samples, tally)
 
 
@@ -117,27 +123,26 @@ def outcome_of(score: float, changed: bool, threshold: float) -> str:
     return "false_alarm" if flagged else "quiet"
 
 
-def evaluation_key(heatmap_field: str) -> str:
-    """The run key under which a field's evaluation is stored."""
-    return f"{heatmap_field}_evaluation"
-
-
-def evaluation_reports(dataset: fo.Dataset) -> list[dict[str, Any]]:
+def evaluation_reports(dataset: Dataset) -> list[dict[str, Any]]:
     """All stored evaluation reports, oldest first."""
     infos = [dataset.get_run_info(key) for key in dataset.list_runs(method=METHOD)]
-    return [info.config.report for info in sorted(infos, key=lambda info: info.timestamp)]  # type: ignore[attr-defined]
+    return [info.config.report for info in sorted(infos, key=lambda info: info.timestamp)]
 
 
-def _check_fields(dataset: fo.Dataset, heatmap_field: str, truth_field: str) -> None:
+def _check_fields(dataset: Dataset, heatmap_field: str, truth_field: str) -> None:
     for name, kind in ((heatmap_field, fo.Heatmap), (truth_field, fo.Segmentation)):
         declared = dataset.get_field(name)
         if getattr(declared, "document_type", None) is not kind:
-            raise NoTruthError(f"{dataset.name!r} has no {kind.__name__} field {name!r}; choose one that holds {kind.__name__}s")
+            raise NoTruthError(
+                f"{dataset.name!r} has no {kind.__name__} field {name!r}; choose one of that kind"
+            )
 
 
-def _columns(dataset: fo.Dataset, names: RunFields, truth_field: str) -> dict[str, str]:
+def _columns(dataset: Dataset, names: RunFields, truth_field: str) -> dict[str, str]:
     columns = {"id": "id", "heatmap": names.heatmap, "truth": truth_field}
-    columns.update({k: v for k, v in (("score", names.score), ("change", CHANGE)) if dataset.has_sample_field(v)})
+    columns.update(
+        {k: v for k, v in (("score", names.score), ("change", CHANGE)) if dataset.has_sample_field(v)}
+    )
     return columns
 
 
@@ -167,23 +172,28 @@ def _truth_mask(row: dict[str, Any], shape: tuple[int, ...]) -> np.ndarray | Non
     return np.zeros(shape, dtype=bool) if row["change"] == "nochange" else None
 
 
-def _declare(dataset: fo.Dataset, names: RunFields) -> None:
+def _declare(dataset: Dataset, names: RunFields) -> None:
     for name in (names.average_precision, names.iou, names.score):
         dataset.add_sample_field(name, fo.FloatField)
     dataset.add_sample_field(names.outcome, fo.StringField)
 
 
-def _write(dataset: fo.Dataset, names: RunFields, written: dict[str, dict[str, Any]]) -> None:
-    targets = {"ap": names.average_precision, "iou": names.iou, "outcome": names.outcome, "score": names.score}
+def _write(dataset: Dataset, names: RunFields, written: dict[str, dict[str, Any]]) -> None:
+    targets = {
+        "ap": names.average_precision,
+        "iou": names.iou,
+        "outcome": names.outcome,
+        "score": names.score,
+    }
     for short, name in targets.items():
         values = {sample_id: _plain(row[short]) for sample_id, row in written.items() if short in row}
         if values:
             dataset.set_values(name, values, key_field="id")
 
 
-def _store(samples: SampleCollection, tally: Tally) -> None:
-    key = evaluation_key(tally.field)
-    config = samples.init_run(method=METHOD, field=tally.field, report=tally.report())
+def _store(samples: Samples, tally: Tally) -> None:
+    key = evaluation_key(tally.heatmap_field)
+    config = samples.init_run(method=METHOD, field=tally.heatmap_field, report=tally.report())
     samples.register_run(key, config, overwrite=True)
 
 

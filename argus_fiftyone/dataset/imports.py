@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import fiftyone as fo
-from fiftyone.core.collections import SampleCollection
 
-from argus_fiftyone.dataset.fields import CHANGE, MASK_TARGETS, PAIR_ID, QUERY, TRUTH
+from argus_fiftyone.dataset.fields import CHANGE, MASK_TARGETS, PAIR_ID, QUERY, TRUTH, Dataset, Samples
 from argus_fiftyone.dataset.runs import managed_folder
 from argus_fiftyone.dataset.slices import AFTER, BEFORE
 from argus_fiftyone.labels import truth_label
@@ -22,7 +21,7 @@ PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
 CHUNK = 200
 
 
-class ImportFault(ValueError):
+class ImportPairsError(ValueError):
     """Nothing can be imported; the message says what was looked for and where."""
 
 
@@ -89,7 +88,7 @@ def rows_of_folders(
     return found
 
 
-def rows_of_flat(samples: SampleCollection, key_field: str, role_field: str, query: str = "") -> PairRows:
+def rows_of_flat(samples: Samples, key_field: str, role_field: str, query: str = "") -> PairRows:
     """Pairs of a flat dataset: two samples with the same value of `key_field`.
 
     Args:
@@ -122,7 +121,7 @@ def _rank(role: Any) -> tuple[int, Any]:
 def _pictures(folder: str | Path) -> dict[str, Path]:
     root = Path(folder)
     if not root.is_dir():
-        raise ImportFault(f"{root}: no such folder")
+        raise ImportPairsError(f"{root}: no such folder")
     files = (p for p in sorted(root.rglob("*")) if p.suffix.lower() in PICTURE_ENDINGS)
     return {p.relative_to(root).with_suffix("").as_posix(): p for p in files}
 
@@ -133,18 +132,20 @@ def _field_name(column: str) -> str:
     return f"{cleaned}_column" if cleaned in taken or not cleaned or cleaned[0].isdigit() else cleaned
 
 
-def import_pairs(name: str, found: PairRows, report: ImportReport, overwrite: bool = False) -> Iterator[fo.Dataset]:
+def import_pairs(
+    name: str, found: PairRows, report: ImportReport, overwrite: bool = False
+) -> Iterator[Dataset]:
     """Build a persistent grouped dataset, yielding it after every chunk.
 
     A pair with a missing picture is left out and named in the report; nothing is
     left out in silence. The report also stays in `dataset.info["argus_import"]`.
 
     Raises:
-        ImportFault: if no pair was found, or the name is taken and `overwrite` is off.
+        ImportPairsError: if no pair was found, or the name is taken and `overwrite` is off.
     """
     report.incomplete.extend(found.incomplete)
     if not found.rows:
-        raise ImportFault("no pairs found; " + ("; ".join(found.incomplete[:3]) or "the list is empty"))
+        raise ImportPairsError("no pairs found; " + ("; ".join(found.incomplete[:3]) or "the list is empty"))
     dataset = _new_dataset(name, overwrite)
     folder = managed_folder(dataset, "ground_truth")
     for start in range(0, len(found.rows), CHUNK):
@@ -155,9 +156,9 @@ def import_pairs(name: str, found: PairRows, report: ImportReport, overwrite: bo
         yield dataset
 
 
-def _new_dataset(name: str, overwrite: bool) -> fo.Dataset:
+def _new_dataset(name: str, overwrite: bool) -> Dataset:
     if fo.dataset_exists(name) and not overwrite:
-        raise ImportFault(f"a dataset named {name!r} exists; choose another name or tick overwrite")
+        raise ImportPairsError(f"a dataset named {name!r} exists; choose another name or tick overwrite")
     dataset = fo.Dataset(name, persistent=True, overwrite=overwrite)
     dataset.add_group_field("group", default=AFTER)
     for declared in (PAIR_ID, QUERY, CHANGE):

@@ -7,11 +7,10 @@ from typing import Any
 
 import fiftyone as fo
 from fiftyone import ViewField as F
-from fiftyone.core.collections import SampleCollection
 
-from argus_fiftyone.dataset.fields import RunFields
+from argus_fiftyone.dataset.fields import Dataset, RunFields, Samples
 from argus_fiftyone.dataset.runs import run_record
-from argus_fiftyone.dataset.slices import AFTER, check_paired
+from argus_fiftyone.dataset.slices import AFTER, check_paired, groups_of
 from argus_fiftyone.labels import DECISIONS
 
 
@@ -19,7 +18,7 @@ class DecisionError(ValueError):
     """A decision cannot be stored; the message says what is missing."""
 
 
-def review_pairs(dataset: fo.Dataset, field: str, sample_ids: Sequence[str], decision: str | None) -> int:
+def review_pairs(dataset: Dataset, field: str, sample_ids: Sequence[str], decision: str | None) -> int:
     """Set or (with None) withdraw the decision on pairs; returns how many.
 
     Args:
@@ -36,7 +35,7 @@ def review_pairs(dataset: fo.Dataset, field: str, sample_ids: Sequence[str], dec
     return len(after_ids)
 
 
-def review_regions(dataset: fo.Dataset, field: str, label_ids: Sequence[str], decision: str | None) -> int:
+def review_regions(dataset: Dataset, field: str, label_ids: Sequence[str], decision: str | None) -> int:
     """Tag regions with a decision in place of an earlier one; None withdraws; returns how many."""
     _check(decision)
     regions = RunFields.of(field).regions
@@ -55,15 +54,16 @@ def _check(decision: str | None) -> None:
         raise DecisionError(f"a decision is one of {', '.join(DECISIONS)}, got {decision!r}")
 
 
-def _after_ids(dataset: fo.Dataset, sample_ids: Sequence[str]) -> list[str]:
-    flat = dataset.select_group_slices([*dataset.group_slices])
-    groups = flat.select(list(sample_ids)).values(f"{dataset.group_field}.id")
-    if not groups:
-        raise DecisionError(f"none of the {len(sample_ids)} samples is in {dataset.name!r}: select pairs in the grid")
-    return [str(i) for i in dataset.select_groups([str(g) for g in groups]).select_group_slices(AFTER).values("id")]
+def _after_ids(dataset: Dataset, sample_ids: Sequence[str]) -> list[str]:
+    after_ids = [str(i) for i in groups_of(dataset, sample_ids).select_group_slices(AFTER).values("id")]
+    if not after_ids:
+        raise DecisionError(
+            f"none of the {len(sample_ids)} samples is in {dataset.name!r}: select pairs in the grid"
+        )
+    return after_ids
 
 
-def filter_by_score(samples: SampleCollection, field: str, least: float = 0.0, most: float = 1.0) -> Any:
+def filter_by_score(samples: Samples, field: str, least: float = 0.0, most: float = 1.0) -> Any:
     """The pairs whose score lies in [least, most], strongest first, both slices kept.
 
     Raises:
@@ -71,11 +71,11 @@ def filter_by_score(samples: SampleCollection, field: str, least: float = 0.0, m
     """
     score = RunFields.of(field).score
     if not samples.has_sample_field(score):
-        raise DecisionError(f"{samples._root_dataset.name!r} has no field {score!r}: compute heatmaps first")  # type: ignore[attr-defined]
+        raise DecisionError(f"{samples._root_dataset.name!r} has no field {score!r}: compute heatmaps first")
     return samples.match((F(score) >= least) & (F(score) <= most)).sort_by(score, reverse=True)
 
 
-def review_counts(samples: SampleCollection, field: str) -> dict[str, int]:
+def review_counts(samples: Samples, field: str) -> dict[str, int]:
     """How many pairs carry each decision, counted in the database."""
     review = RunFields.of(field).review
     if not samples.has_sample_field(review):
@@ -84,7 +84,7 @@ def review_counts(samples: SampleCollection, field: str) -> dict[str, int]:
     return {decision: counted[decision] for decision in DECISIONS if decision in counted}
 
 
-def flagged_count(dataset: fo.Dataset, key: str) -> int:
+def flagged_count(dataset: Dataset, key: str) -> int:
     """Pairs of a run whose score reaches the run's threshold, for any of its queries."""
     record = run_record(dataset, key)
     reached = None

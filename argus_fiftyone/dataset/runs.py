@@ -9,10 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import fiftyone as fo
-from fiftyone.core.collections import SampleCollection
 
 from argus_fiftyone import __version__
-from argus_fiftyone.dataset.fields import RunFields, RunKeyError, bases, check_key
+from argus_fiftyone.dataset.fields import (
+    Dataset,
+    RunFields,
+    RunKeyError,
+    Samples,
+    bases,
+    check_key,
+    evaluation_key,
+)
 from argus_fiftyone.settings import Settings
 
 METHOD = "argus_change_heatmaps"
@@ -20,16 +27,16 @@ OWNED = ".argus-run"
 """Marks a folder that Argus made for one run, and may therefore delete with it."""
 
 
-def managed_folder(dataset: fo.Dataset, name: str) -> Path:
+def managed_folder(dataset: Dataset, name: str) -> Path:
     """A folder of Argus' own for files that belong to a dataset."""
-    return Path(fo.config.default_dataset_dir).expanduser() / "argus" / dataset.name / name
+    return Path(str(fo.config.default_dataset_dir)).expanduser() / "argus" / dataset.name / name
 
 
 def start_run(
-    samples: SampleCollection, key: str, settings: Settings, queries: Sequence[str] | None, encoder: str
+    samples: Samples, key: str, settings: Settings, queries: Sequence[str] | None, encoder: str
 ) -> dict[str, Any]:
     """Register a run as running, with a fresh folder; returns its record."""
-    dataset: fo.Dataset = samples._root_dataset  # type: ignore[attr-defined]
+    dataset = samples._root_dataset
     folder = managed_folder(dataset, f"{check_key(key)}-{uuid.uuid4().hex[:8]}")
     folder.mkdir(parents=True)
     (folder / OWNED).write_text(f"Heatmaps of run {key}; removed by delete_change_run.\n", encoding="utf-8")
@@ -51,7 +58,7 @@ def start_run(
     return record
 
 
-def run_record(dataset: fo.Dataset, key: str) -> dict[str, Any]:
+def run_record(dataset: Dataset, key: str) -> dict[str, Any]:
     """The record of a run as plain values, with its key and time.
 
     Raises:
@@ -59,13 +66,15 @@ def run_record(dataset: fo.Dataset, key: str) -> dict[str, Any]:
     """
     keys = list_runs(dataset)
     if key not in keys:
-        raise RunKeyError(f"no Argus run {key!r} on {dataset.name!r}; there are: {', '.join(keys) or 'none yet'}")
+        raise RunKeyError(
+            f"no Argus run {key!r} on {dataset.name!r}; there are: {', '.join(keys) or 'none yet'}"
+        )
     info = dataset.get_run_info(key)
     record = {name: value for name, value in vars(info.config).items() if not name.startswith("_")}
     return {**record, "key": key, "timestamp": info.timestamp}
 
 
-def update_run(dataset: fo.Dataset, key: str, **changes: Any) -> None:
+def update_run(dataset: Dataset, key: str, **changes: Any) -> None:
     """Change values in a run's record."""
     config = dataset.get_run_info(key).config
     for name, value in changes.items():
@@ -73,12 +82,12 @@ def update_run(dataset: fo.Dataset, key: str, **changes: Any) -> None:
     dataset.update_run_config(key, config)
 
 
-def list_runs(dataset: fo.Dataset) -> list[str]:
+def list_runs(dataset: Dataset) -> list[str]:
     """Keys of the dataset's Argus runs, oldest first."""
     return [str(key) for key in dataset.list_runs(method=METHOD)]
 
 
-def run_fields(dataset: fo.Dataset, key: str) -> list[RunFields]:
+def run_fields(dataset: Dataset, key: str) -> list[RunFields]:
     """The fields of a run, one set per query."""
     return [RunFields.of(base) for base in run_record(dataset, key)["bases"]]
 
@@ -88,7 +97,7 @@ def run_queries(record: dict[str, Any]) -> list[str]:
     return [query or "any change" for query in record["queries"]] or ["each pair's own query"]
 
 
-def load_run_view(dataset: fo.Dataset, key: str) -> Any:
+def load_run_view(dataset: Dataset, key: str) -> Any:
     """The grouped view a run was computed on, strongest change first, other runs' fields hidden."""
     first = run_fields(dataset, key)[0]
     view = dataset.load_run_view(key)
@@ -99,7 +108,7 @@ def load_run_view(dataset: fo.Dataset, key: str) -> Any:
     return view.exists(first.score).sort_by(first.score, reverse=True)
 
 
-def rename_run(dataset: fo.Dataset, key: str, new_key: str) -> None:
+def rename_run(dataset: Dataset, key: str, new_key: str) -> None:
     """Give a run and its fields another key; the maps stay where they are.
 
     Raises:
@@ -115,12 +124,23 @@ def rename_run(dataset: fo.Dataset, key: str, new_key: str) -> None:
         names = zip(RunFields.of(old).all(), RunFields.of(new).all(), strict=True)
         mapping.update({a: b for a, b in names if dataset.has_sample_field(a)})
     dataset.rename_sample_fields(mapping)
-    dataset.mask_targets = {mapping.get(name, name): targets for name, targets in dataset.mask_targets.items()}
+    dataset.mask_targets = {
+        mapping.get(name, name): targets for name, targets in dataset.mask_targets.items()
+    }
     dataset.rename_run(key, new_key)
     update_run(dataset, new_key, bases=new_bases)
+    for old, new in zip(record["bases"], new_bases, strict=True):
+        _rename_evaluation(dataset, old, new)
 
 
-def delete_run(dataset: fo.Dataset, key: str) -> int:
+def _rename_evaluation(dataset: Dataset, old: str, new: str) -> None:
+    if dataset.has_run(evaluation_key(old)):
+        dataset.rename_run(evaluation_key(old), evaluation_key(new))
+        report = dataset.get_run_info(evaluation_key(new)).config.report
+        update_run(dataset, evaluation_key(new), field=new, report={**report, "field": new})
+
+
+def delete_run(dataset: Dataset, key: str) -> int:
     """Remove a run's record, fields, decisions and files; returns how many files went."""
     record = run_record(dataset, key)
     names = [name for base in record["bases"] for name in RunFields.of(base).all()]
@@ -129,6 +149,9 @@ def delete_run(dataset: fo.Dataset, key: str) -> int:
     if present:
         dataset.delete_sample_fields(present)
     dataset.delete_run(key)
+    for evaluation in map(evaluation_key, record["bases"]):
+        if dataset.has_run(evaluation):
+            dataset.delete_run(evaluation)
     return delete_folder(Path(record["folder"]))
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import fiftyone as fo
-from fiftyone.core.collections import SampleCollection
-
-from argus_fiftyone.dataset.fields import PAIR_ID, QUERY
+from argus_fiftyone.dataset.fields import PAIR_ID, QUERY, Dataset, Samples
 from argus_fiftyone.pairs import Pair
 
 BEFORE, AFTER = "before", "after"
@@ -41,7 +39,7 @@ class Pairing:
     incomplete: list[str] = field(default_factory=list)
 
 
-def pairs_in(samples: SampleCollection) -> Pairing:
+def pairs_in(samples: Samples) -> Pairing:
     """Pair up the groups that a dataset or view reaches, in its order.
 
     A grouped view counts with all its groups; a view flattened to one slice stands for
@@ -53,16 +51,16 @@ def pairs_in(samples: SampleCollection) -> Pairing:
     """
     dataset = check_paired(samples)
     order = _group_ids(samples)
-    whole = samples is dataset or (samples.media_type == "group" and not samples._stages)  # type: ignore[attr-defined]
+    whole = samples is dataset or (samples.media_type == "group" and not samples._stages)
     before, after = (_slice_rows(dataset, name, None if whole else order) for name in (BEFORE, AFTER))
     if whole:
         order = list(dict.fromkeys([*order, *before, *after]))
     return _join(order, before, after)
 
 
-def check_paired(samples: SampleCollection) -> fo.Dataset:
+def check_paired(samples: Samples) -> Dataset:
     """The dataset behind a collection, if it has before and after slices."""
-    dataset: fo.Dataset = samples._root_dataset  # type: ignore[attr-defined]
+    dataset = samples._root_dataset
     slices = dataset.group_slices if dataset.media_type == "group" else []
     missing = [name for name in (BEFORE, AFTER) if name not in (slices or [])]
     if missing:
@@ -74,19 +72,25 @@ def check_paired(samples: SampleCollection) -> fo.Dataset:
     return dataset
 
 
-def after_slice(samples: SampleCollection) -> SampleCollection:
+def after_slice(samples: Samples) -> Samples:
     """The after samples of a grouped collection, as a flat view in the same order."""
     if samples.media_type == "group":
         return samples.select_group_slices(AFTER)
     return samples
 
 
-def _group_ids(samples: SampleCollection) -> list[str]:
-    name = samples.group_field or samples._root_dataset.group_field  # type: ignore[attr-defined]
+def groups_of(dataset: Dataset, sample_ids: Sequence[str]) -> Any:
+    """The groups that hold these samples, whichever slice they are of."""
+    rows = dataset.select_group_slices(list(dataset.group_slices)).select(list(sample_ids))
+    return dataset.select_groups([str(group) for group in rows.values(f"{dataset.group_field}.id")])
+
+
+def _group_ids(samples: Samples) -> list[str]:
+    name = samples.group_field or samples._root_dataset.group_field
     return list(dict.fromkeys(str(value) for value in samples.values(f"{name}.id") if value))
 
 
-def _slice_rows(dataset: fo.Dataset, name: str, group_ids: list[str] | None) -> dict[str, dict[str, Any]]:
+def _slice_rows(dataset: Dataset, name: str, group_ids: list[str] | None) -> dict[str, dict[str, Any]]:
     """{group id: the slice's sample as plain values}, in one aggregation."""
     groups = dataset if group_ids is None else dataset.select_groups(group_ids)
     wanted = {"id": "id", "filepath": "filepath", "group": f"{dataset.group_field}.id"}

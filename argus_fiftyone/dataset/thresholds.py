@@ -8,21 +8,27 @@ from typing import Any
 
 import fiftyone as fo
 import numpy as np
-from fiftyone.core.collections import SampleCollection
 
 from argus_fiftyone.dataset.computing import Progress
-from argus_fiftyone.dataset.fields import MASK_TARGETS, QUERY, RunFields
+from argus_fiftyone.dataset.fields import MASK_TARGETS, QUERY, RunFields, Samples
 from argus_fiftyone.dataset.runs import managed_folder, run_record, update_run
 from argus_fiftyone.dataset.slices import after_slice, check_paired
 from argus_fiftyone.dataset.writing import declare_segmentation
 from argus_fiftyone.heatmap import Region, find_regions
-from argus_fiftyone.labels import carry_decisions, read_heatmap, region_mask, to_detections, write_segmentation
+from argus_fiftyone.labels import (
+    Label,
+    carry_decisions,
+    read_heatmap,
+    region_mask,
+    to_detections,
+    write_segmentation,
+)
 from argus_fiftyone.pictures import PictureError
 
 CHUNK = 50
 
 
-def threshold_run(samples: SampleCollection, key: str, threshold: float) -> Iterator[Progress]:
+def threshold_run(samples: Samples, key: str, threshold: float) -> Iterator[Progress]:
     """Find regions and masks of a run at a threshold in (0, 1], on the samples that have heatmaps.
 
     Writes K_regions and K_segmentation, and the threshold into the run's record when
@@ -39,9 +45,9 @@ def threshold_run(samples: SampleCollection, key: str, threshold: float) -> Iter
         update_run(dataset, key, threshold=threshold)
 
 
-def threshold_heatmap(samples: SampleCollection, field: str, threshold: float) -> Iterator[Progress]:
+def threshold_heatmap(samples: Samples, field: str, threshold: float) -> Iterator[Progress]:
     """The same for any heatmap field, whoever made it: writes <field>_regions and <field>_segmentation."""
-    dataset = samples._root_dataset  # type: ignore[attr-defined]
+    dataset = samples._root_dataset
     check_threshold(threshold)
     folder = managed_folder(dataset, f"{field}_segmentation")
     yield from _threshold_field(samples, RunFields.of(field), threshold, folder, field)
@@ -53,9 +59,9 @@ def check_threshold(threshold: float) -> None:
 
 
 def _threshold_field(
-    samples: SampleCollection, names: RunFields, threshold: float, folder: Path, query: str | None
+    samples: Samples, names: RunFields, threshold: float, folder: Path, query: str | None
 ) -> Iterator[Progress]:
-    dataset = samples._root_dataset  # type: ignore[attr-defined]
+    dataset = samples._root_dataset
     declare_segmentation(dataset, names.segmentation, MASK_TARGETS)
     dataset.add_sample_field(names.regions, fo.EmbeddedDocumentField, embedded_doc_type=fo.Detections)
     view = after_slice(samples).exists(names.heatmap)
@@ -91,7 +97,7 @@ def _at(row: dict[str, Any], threshold: float) -> tuple[list[Region], np.ndarray
     return regions, region_mask(regions, heatmap.shape)
 
 
-def _changed_share(regions: fo.Detections | None, shape: tuple[int, ...]) -> np.ndarray:
+def _changed_share(regions: Label | None, shape: tuple[int, ...]) -> np.ndarray:
     """1 where a stored region said "changed" and not "appeared", so that new regions agree with it."""
     share = np.zeros(shape, dtype=np.float32)
     for region in regions.detections if regions else []:

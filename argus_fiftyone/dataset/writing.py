@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import fiftyone as fo
 from fiftyone import ViewField as F
 
-from argus_fiftyone.dataset.fields import RunFields
+from argus_fiftyone.dataset.fields import Dataset, RunFields
 from argus_fiftyone.dataset.slices import AFTER, PairSample
 from argus_fiftyone.labels import DECISIONS, carry_decisions, to_detections, write_heatmap
 
@@ -29,7 +29,7 @@ class RunWriter:
     shows results asks for the score, and a killed run resumes with those without.
     """
 
-    def __init__(self, dataset: fo.Dataset, bases: Sequence[str], folder: Path) -> None:
+    def __init__(self, dataset: Dataset, bases: Sequence[str], folder: Path) -> None:
         self.dataset = dataset
         self.fields = [RunFields.of(base) for base in bases]
         self.folder = folder
@@ -80,7 +80,7 @@ def _failed(names: RunFields, error: str) -> dict[str, Any]:
     return {names.error: error, **dict.fromkeys(emptied)}
 
 
-def declare_fields(dataset: fo.Dataset, names: RunFields) -> None:
+def declare_fields(dataset: Dataset, names: RunFields) -> None:
     """Declare a run's fields, down to the regions' attributes, and index the score."""
     _declare_label(dataset, names.heatmap, fo.Heatmap)
     _declare_label(dataset, names.regions, fo.Detections)
@@ -94,25 +94,27 @@ def declare_fields(dataset: fo.Dataset, names: RunFields) -> None:
     dataset.create_index(names.score)
 
 
-def declare_segmentation(dataset: fo.Dataset, name: str, targets: dict[int, str]) -> None:
+def declare_segmentation(dataset: Dataset, name: str, targets: dict[int, str]) -> None:
     """Declare a mask field together with what its values mean."""
     _declare_label(dataset, name, fo.Segmentation)
     dataset.mask_targets = {**dataset.mask_targets, name: dict(targets)}
 
 
-def _declare_label(dataset: fo.Dataset, name: str, kind: type) -> None:
+def _declare_label(dataset: Dataset, name: str, kind: type) -> None:
     dataset.add_sample_field(name, fo.EmbeddedDocumentField, embedded_doc_type=kind)
 
 
-def decided_regions(dataset: fo.Dataset, regions_field: str) -> dict[str, fo.Detections]:
+def decided_regions(dataset: Dataset, regions_field: str) -> dict[str, fo.Detections]:
     """{after id: the regions a reviewer decided on}, read in one go."""
     if not dataset.has_sample_field(regions_field):
         return {}
-    decided = dataset.select_group_slices(AFTER).filter_labels(regions_field, F("tags").contains(list(DECISIONS)))
+    decided = dataset.select_group_slices(AFTER).filter_labels(
+        regions_field, F("tags").contains(list(DECISIONS))
+    )
     return dict(zip(*decided.values(["id", regions_field]), strict=True))
 
 
-def clear_results(dataset: fo.Dataset, bases: Sequence[str]) -> None:
+def clear_results(dataset: Dataset, bases: Sequence[str]) -> None:
     """Empty a run's fields before it is computed anew; people's decisions stay."""
     for names in (RunFields.of(base) for base in bases):
         kept = (names.review, names.regions)

@@ -1,0 +1,143 @@
+"""Thresholds, ground truth and the score filter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import fiftyone as fo
+from fiftyone.operators import types
+
+from argus_fiftyone.dataset.fields import TRUTH, Dataset, RunFields, Samples
+from argus_fiftyone.dataset.ground_truth import evaluate_heatmaps, evaluation_reports
+from argus_fiftyone.dataset.reviews import filter_by_score
+from argus_fiftyone.dataset.runs import list_runs, run_record
+from argus_fiftyone.dataset.thresholds import threshold_heatmap, threshold_run
+from argus_fiftyone.labels import label_fields
+from argus_fiftyone.operators.base import ArgusOperator, relay, target
+from argus_fiftyone.operators.forms import ask_heatmap_field, ask_threshold, blocked, is_paired, run_threshold
+
+GENERATOR = {"execute_as_generator": True, "allow_delegated_execution": True}
+
+
+class ThresholdChangeHeatmaps(ArgusOperator):
+    """Regions and masks at another threshold, without encoding again."""
+
+    title = (
+        "threshold_change_heatmaps",
+        "Threshold change heatmaps",
+        "Find regions and masks at another threshold; nothing is computed again",
+    )
+    options = GENERATOR
+
+    def resolve_input(self, ctx: Any) -> types.Property:
+        inputs = types.Object()
+        if is_paired(ctx, inputs) and (field := ask_heatmap_field(ctx, inputs)):
+            ask_threshold(inputs, run_threshold(ctx.dataset, field), ctx.params.get("threshold"))
+            target(ctx)
+        return types.Property(inputs, view=types.View(label="Threshold change heatmaps"))
+
+    def execute(self, ctx: Any) -> Iterator[Any]:
+        field, threshold = ctx.params["field"], float(ctx.params["threshold"])
+        key = _run_of(ctx.dataset, field)
+        steps = threshold_run if key else threshold_heatmap
+        yield from relay(ctx, steps(target(ctx), key or field, threshold))
+        yield ctx.ops.reload_dataset()
+
+    def __call__(self, samples: Samples, field: str, threshold: float, delegate: bool = False) -> None:
+        """Threshold a run (by its key or one of its fields) or any other heatmap field."""
+        self.call(samples, delegate, field=field, threshold=threshold)
+
+
+def _run_of(dataset: Dataset, field: str) -> str | None:
+    return next(
+        (k for k in list_runs(dataset) if field == k or field in run_record(dataset, k)["bases"]), None
+    )
+
+
+class EvaluateChangeHeatmaps(ArgusOperator):
+    """Heatmaps against masks."""
+
+    title = (
+        "evaluate_change_heatmaps",
+        "Evaluate change heatmaps",
+        "Measure heatmaps, Argus' own or any other tool's, against ground-truth masks",
+    )
+    options = GENERATOR
+
+    def resolve_input(self, ctx: Any) -> types.Property:
+        inputs = types.Object()
+        if is_paired(ctx, inputs) and (field := ask_heatmap_field(ctx, inputs)):
+            truths = [
+                name
+                for name in label_fields(ctx.dataset, fo.Segmentation)
+                if not name.endswith("_segmentation")
+            ]
+            if truths:
+                first = TRUTH if TRUTH in truths else truths[0]
+                inputs.enum(
+                    "truth",
+                    truths,
+                    default=first,
+                    required=True,
+                    label="Ground truth",
+                    view=types.DropdownView(),
+                )
+                ask_threshold(inputs, run_threshold(ctx.dataset, field), ctx.params.get("threshold"))
+                target(ctx)
+            else:
+                blocked(
+                    inputs, "This dataset has no mask field to evaluate against: import pairs with masks."
+                )
+        return types.Property(inputs, view=types.View(label="Evaluate change heatmaps"))
+
+    def execute(self, ctx: Any) -> Iterator[Any]:
+        params = ctx.params
+        steps = evaluate_heatmaps(
+            target(ctx), params["field"], float(params["threshold"]), params.get("truth") or TRUTH
+        )
+        yield from relay(ctx, steps)
+        yield ctx.ops.reload_dataset()
+
+    def __call__(
+        self,
+        samples: Samples,
+        field: str,
+        threshold: float | None = None,
+        truth: str = TRUTH,
+        delegate: bool = False,
+    ) -> dict[str, Any] | None:
+        """The report of this field: pixel and pair metrics, and counts at the threshold."""
+        dataset = samples._root_dataset
+        threshold = run_threshold(dataset, field) if threshold is None else threshold
+        self.call(samples, delegate, field=field, threshold=threshold, truth=truth)
+        return None if delegate else next(r for r in evaluation_reports(dataset) if r["field"] == field)
+
+
+class FilterByChangeScore(ArgusOperator):
+    """Show the pairs whose score lies in a range."""
+
+    title = (
+        "filter_by_change_score",
+        "Filter by change score",
+        "Show pairs whose change score lies in a range",
+    )
+
+    def resolve_input(self, ctx: Any) -> types.Property:
+        inputs = types.Object()
+        if is_paired(ctx, inputs) and (field := ask_heatmap_field(ctx, inputs)):
+            if not ctx.dataset.has_sample_field(RunFields.of(field).score):
+                blocked(inputs, f"{field} has no scores yet. Run *Evaluate change heatmaps* on it first.")
+            ask_threshold(inputs, run_threshold(ctx.dataset, field), ctx.params.get("least"), "least")
+            inputs.float("most", default=1.0, required=True, label="Highest score", min=0, max=1)
+        return types.Property(inputs, view=types.View(label="Filter by change score"))
+
+    def execute(self, ctx: Any) -> None:
+        view = filter_by_score(
+            ctx.view, ctx.params["field"], float(ctx.params["least"]), float(ctx.params.get("most") or 1)
+        )
+        ctx.ops.set_view(view)
+
+    def __call__(self, samples: Samples, field: str, least: float, most: float = 1.0) -> Any:
+        """The view itself, strongest first, both slices kept."""
+        return filter_by_score(samples, field, least, most)

@@ -1,0 +1,117 @@
+"""Inputs that several forms ask for, with their validation at the field."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import fiftyone as fo
+from fiftyone.operators import types
+
+from argus_fiftyone.dataset.fields import Dataset, RunKeyError, check_key
+from argus_fiftyone.dataset.runs import list_runs, run_record
+from argus_fiftyone.dataset.slices import AFTER, BEFORE
+from argus_fiftyone.labels import label_fields
+
+
+def refuse(prop: types.Property, message: str) -> None:
+    """Mark a field as wrong; Execute stays off until it is right."""
+    prop.invalid = True
+    prop.error_message = message
+
+
+def is_paired(ctx: Any, inputs: types.Object) -> bool:
+    """Whether the open dataset has before and after slices; says how to get there where not."""
+    dataset = ctx.dataset
+    if dataset is not None and {BEFORE, AFTER} <= set(dataset.group_slices or []):
+        return True
+    blocked(
+        inputs,
+        "This dataset has no before and after slices. Run *Import before/after pairs* to make one that has.",
+    )
+    return False
+
+
+def blocked(inputs: types.Object, message: str) -> None:
+    """A notice in place of a form that cannot be filled in, with Execute off."""
+    prop = inputs.view("blocked", types.Warning(label=message))
+    refuse(prop, message)
+
+
+def ask_run(ctx: Any, inputs: types.Object, label: str = "Run") -> str | None:
+    """Choose one of the dataset's runs; None where there is none."""
+    keys = list_runs(ctx.dataset)
+    if not keys:
+        blocked(inputs, "There is no Argus run on this dataset yet. Run *Compute change heatmaps* first.")
+        return None
+    newest = keys[-1]
+    inputs.enum("run_key", keys, default=newest, required=True, label=label, view=types.DropdownView())
+    chosen = ctx.params.get("run_key") or newest
+    return chosen if chosen in keys else newest
+
+
+def ask_heatmap_field(ctx: Any, inputs: types.Object) -> str | None:
+    """Choose any heatmap field of the dataset, Argus' own or another tool's."""
+    fields = label_fields(ctx.dataset, fo.Heatmap)
+    if not fields:
+        blocked(inputs, "This dataset has no heatmap field yet. Run *Compute change heatmaps* first.")
+        return None
+    inputs.enum(
+        "field",
+        fields,
+        default=fields[-1],
+        required=True,
+        label="Heatmaps",
+        description="Argus' own or any other tool's fo.Heatmap field",
+        view=types.DropdownView(),
+    )
+    chosen = ctx.params.get("field") or fields[-1]
+    return chosen if chosen in fields else fields[-1]
+
+
+def ask_threshold(inputs: types.Object, default: float, value: Any, name: str = "threshold") -> None:
+    """Ask for evidence from which a change counts, in (0, 1]."""
+    prop = inputs.float(
+        name,
+        default=default,
+        required=True,
+        label="Threshold",
+        description="Evidence from which a change counts: above 0, at most 1",
+    )
+    if value is not None and not 0 < float(value) <= 1:
+        refuse(prop, "The threshold must be above 0 and at most 1.")
+
+
+def ask_new_key(inputs: types.Object, name: str, default: str | None, value: str | None, label: str) -> None:
+    """Ask for a key that can name a field."""
+    prop = inputs.str(name, default=default, required=True, label=label, description="Letters, digits and _")
+    try:
+        if value:
+            check_key(value)
+    except RunKeyError as error:
+        refuse(prop, str(error))
+
+
+def free_key(dataset: Dataset) -> str:
+    """argus, argus_2, argus_3 ...: the first that no field or run has."""
+    number = 1
+    while dataset.has_sample_field(key := "argus" if number == 1 else f"argus_{number}") or dataset.has_run(
+        key
+    ):
+        number += 1
+    return key
+
+
+def parse_queries(value: str | Sequence[str] | None) -> list[str]:
+    """Queries of a form ("a scratch; a missing screw") or of a caller (a list), empty ones dropped."""
+    parts = value.split(";") if isinstance(value, str) else list(value or [])
+    return list(dict.fromkeys(part.strip() for part in parts if part.strip()))
+
+
+def run_threshold(dataset: Dataset, field: str) -> float:
+    """The threshold of the run that a heatmap field belongs to; 0.5 for another tool's."""
+    for key in list_runs(dataset):
+        record = run_record(dataset, key)
+        if field in record["bases"]:
+            return float(record["threshold"])
+    return 0.5

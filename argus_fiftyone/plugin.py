@@ -1,0 +1,39 @@
+"""What FiftyOne's plugin loader registers; the entry file at the repository's root calls this."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from argus_fiftyone.operators.computing import ComputeChangeHeatmaps
+from argus_fiftyone.operators.evaluating import (
+    EvaluateChangeHeatmaps,
+    FilterByChangeScore,
+    ThresholdChangeHeatmaps,
+)
+from argus_fiftyone.operators.importing import ImportPairs
+from argus_fiftyone.operators.reviewing import ReviewChange
+from argus_fiftyone.operators.runs import (
+    DeleteChangeRun,
+    GetChangeRunInfo,
+    LoadChangeRunView,
+    RenameChangeRun,
+)
+
+OPERATORS = (
+    ImportPairs,
+    ComputeChangeHeatmaps,
+    ThresholdChangeHeatmaps,
+    EvaluateChangeHeatmaps,
+    FilterByChangeScore,
+    GetChangeRunInfo,
+    LoadChangeRunView,
+    RenameChangeRun,
+    DeleteChangeRun,
+    ReviewChange,
+)
+
+
+def register(plugin: Any) -> None:
+    """Register every operator and panel with the loader's context."""
+    for operator in OPERATORS:
+        plugin.register(operator)
