@@ -4,6 +4,8 @@ import pytest
 
 from argus_fiftyone.encoders import clip_names
 from argus_fiftyone.encoders.clip_names import SHORT_NAMES, ClipName, parse_clip_name
+from argus_fiftyone.encoders.clip_tower import tower_config
+from argus_fiftyone.encoders.weights import pretrained_entry
 
 
 @pytest.mark.parametrize(
@@ -32,12 +34,11 @@ def test_a_malformed_name_is_refused_with_an_example(name: str):
         parse_clip_name(name)
 
 
-def test_every_recommendation_is_a_model_and_tag_open_clip_lists():
-    import open_clip
-
+def test_every_recommendation_is_a_model_and_tag_open_clip_knows():
     for known in SHORT_NAMES.values():
         model, tag = known.name.split(":")
-        assert tag in open_clip.list_pretrained_tags_by_model(model)
+        assert pretrained_entry(model, tag)
+        assert bool(tower_config(model).get("quick_gelu")) == pretrained_entry(model, tag)["quick_gelu"]
 
 
 def test_the_examples_in_the_docstrings_run():

@@ -121,7 +121,7 @@ def skip_unless_known(option: str) -> None:
         ("RN50", "ResNet image tower"),
         ("convnext_base_w", "timm image tower convnext_base"),
         ("ViT-B-16-SigLIP", "timm image tower vit_base_patch16_siglip_224"),
-        ("MobileCLIP-B", "timm image tower vit_base_mci_224"),
+        ("EVA02-B-16", "timm image tower eva02_base_patch16_clip_224"),
         ("coca_ViT-B-32", "captioner"),
         ("roberta-ViT-B-32", "Hugging Face text tower roberta-base"),
     ],
@@ -158,7 +158,7 @@ def test_every_model_of_open_clip_is_either_readable_or_refused_in_one_sentence(
     for model in ("ViT-B-16-quickgelu", "ViT-B-32", "ViT-L-14-336", "ViT-H-14", "ViT-bigG-14"):
         assert answers[model] == "readable"
     refusals = [answer for answer in answers.values() if answer != "readable"]
-    assert len(refusals) > 50
+    assert len(refusals) > 30
     assert all("towers that work" in refusal and "\n" not in refusal for refusal in refusals)
 
 

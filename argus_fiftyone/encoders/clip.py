@@ -103,15 +103,15 @@ def _entry_of(parsed: ClipName) -> dict[str, Any]:
         raise EncoderUnavailable(
             f"open_clip lists no weights {parsed.weights!r} for {parsed.model}; its tags are: {tags}"
         )
-    # Releases before quick_gelu was recorded per tag knew it from the tag "openai" alone.
-    return {**entry, "quick_gelu": entry.get("quick_gelu", parsed.weights == "openai")}
+    return entry
 
 
 def _tokenizer(model: str) -> Callable[..., torch.Tensor]:
     import open_clip
 
+    known = model if model in open_clip.list_models() else model.removesuffix("-quickgelu")
     try:
-        return open_clip.get_tokenizer(model)
+        return open_clip.get_tokenizer(known)
     except Exception as error:  # transformers raises its own and its HTTP library's errors, by release
         raise EncoderUnavailable(
             f"the tokenizer of {model} is not on this machine and could not be fetched "

@@ -29,7 +29,7 @@ def tower_config(model: str) -> dict[str, Any]:
     """
     import open_clip
 
-    config = open_clip.get_model_config(model) if model in open_clip.list_models() else None
+    config = _config_of(model)
     if config is None:
         near = difflib.get_close_matches(model, open_clip.list_models(), 3) or ["ViT-B-16-quickgelu"]
         raise EncoderUnavailable(f"open_clip knows no model {model!r}; did you mean {', '.join(near)}?")
@@ -37,6 +37,18 @@ def tower_config(model: str) -> dict[str, Any]:
     if obstacle:
         raise EncoderUnavailable(f"{model} {obstacle}, which Argus cannot read patch by patch; {_WORKING}")
     return config
+
+
+def _config_of(model: str) -> dict[str, Any] | None:
+    import open_clip
+
+    if model in open_clip.list_models():
+        return open_clip.get_model_config(model)
+    plain = model.removesuffix("-quickgelu")
+    if plain not in open_clip.list_models():
+        return None
+    # Older releases have fewer "-quickgelu" names; the suffix says all there is to know.
+    return {**(open_clip.get_model_config(plain) or {}), "quick_gelu": True}
 
 
 def _obstacle(config: dict[str, Any]) -> str:

@@ -110,7 +110,11 @@ def pretrained_entry(model: str, tag: str) -> dict[str, Any]:
     """What open_clip records about MODEL:TAG (url, hub, mean, std, quick_gelu); {} for an unknown tag."""
     import open_clip
 
-    return dict(open_clip.get_pretrained_cfg(model, tag) or {})
+    entry = dict(open_clip.get_pretrained_cfg(model, tag) or {})
+    if not entry and tag == "openai":  # older releases list OpenAI's weights under the plain name alone
+        entry = dict(open_clip.get_pretrained_cfg(model.removesuffix("-quickgelu"), tag) or {})
+    # They also leave unsaid that these were trained with quick GELU.
+    return {**entry, "quick_gelu": entry.get("quick_gelu", tag == "openai")} if entry else {}
 
 
 def _hub_files(model: str, tag: str) -> Iterator[tuple[str, str]]:
