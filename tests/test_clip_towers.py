@@ -124,6 +124,7 @@ def skip_unless_known(option: str) -> None:
         ("EVA02-B-16", "timm image tower eva02_base_patch16_clip_224"),
         ("coca_ViT-B-32", "captioner"),
         ("roberta-ViT-B-32", "Hugging Face text tower roberta-base"),
+        ("ViT-L-14-CLIPA", "Hugging Face tokenizer bert-base-uncased"),
     ],
 )
 def test_a_tower_of_another_kind_is_refused_with_towers_that_work(model: str, reason: str):

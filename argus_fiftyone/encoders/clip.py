@@ -107,17 +107,11 @@ def _entry_of(parsed: ClipName) -> dict[str, Any]:
 
 
 def _tokenizer(model: str) -> Callable[..., torch.Tensor]:
+    """CLIP's own tokenizer with the model's context length; its vocabulary comes with open_clip."""
     import open_clip
 
     known = model if model in open_clip.list_models() else model.removesuffix("-quickgelu")
-    try:
-        return open_clip.get_tokenizer(known)
-    except Exception as error:  # transformers raises its own and its HTTP library's errors, by release
-        raise EncoderUnavailable(
-            f"the tokenizer of {model} is not on this machine and could not be fetched "
-            f"({type(error).__name__}); use a model with CLIP's own tokenizer, which needs no file, "
-            "such as ViT-B-16-quickgelu"
-        ) from error
+    return open_clip.get_tokenizer(known)
 
 
 def _locate(parsed: ClipName, allow_download: bool) -> Path | None:

@@ -32,6 +32,8 @@ TEMPERATURE = 40.0
 PROMPTS_PER_BATCH = 64
 REMEMBERED_PROMPTS = 20_000
 REMEMBERED_GRIDS = 4
+LARGEST_REMEMBERED_GRID = 4096
+"""Cells; the prior holds the square of it, here 64 MB in float32."""
 
 
 class ClipEncoder:
@@ -160,14 +162,16 @@ class ClipEncoder:
 
     def _for_grid(self, grid: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
         """Positions and neighbourhood prior of a patch grid, remembered for the last few grids."""
-        if grid not in self._grids:
-            native = tuple(self.model.visual.grid_size)
-            positions = interpolate_positions(self._positions, native, grid)
-            prior = neighbourhood_prior(grid, self.sigma)
+        if grid in self._grids:
+            return self._grids[grid]
+        native = tuple(self.model.visual.grid_size)
+        positions = interpolate_positions(self._positions, native, grid).to(self.device, self.dtype)
+        prior = neighbourhood_prior(grid, self.sigma).to(self.device, self.dtype)
+        if grid[0] * grid[1] <= LARGEST_REMEMBERED_GRID:
             while len(self._grids) >= REMEMBERED_GRIDS:
                 self._grids.pop(next(iter(self._grids)))
-            self._grids[grid] = (positions.to(self.device, self.dtype), prior.to(self.device, self.dtype))
-        return self._grids[grid]
+            self._grids[grid] = (positions, prior)
+        return positions, prior
 
     @torch.inference_mode()
     def _embed(self, prompts: list[str]) -> torch.Tensor:

@@ -35,7 +35,7 @@ def tower_config(model: str) -> dict[str, Any]:
         raise EncoderUnavailable(f"open_clip knows no model {model!r}; did you mean {', '.join(near)}?")
     obstacle = _obstacle(config)
     if obstacle:
-        raise EncoderUnavailable(f"{model} {obstacle}, which Argus cannot read patch by patch; {_WORKING}")
+        raise EncoderUnavailable(f"{model} {obstacle}, which Argus does not read; {_WORKING}")
     return config
 
 
@@ -65,6 +65,8 @@ def _obstacle(config: dict[str, Any]) -> str:
         return f"pools its image tokens by {vision['pool_type']!r}"
     if text.get("hf_model_name"):
         return f"has the Hugging Face text tower {text['hf_model_name']}"
+    if text.get("hf_tokenizer_name"):
+        return f"needs the Hugging Face tokenizer {text['hf_tokenizer_name']}"
     return ""
 
 
