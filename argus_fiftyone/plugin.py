@@ -18,6 +18,7 @@ from argus_fiftyone.operators.runs import (
     LoadChangeRunView,
     RenameChangeRun,
 )
+from argus_fiftyone.panels import register as register_panels
 
 OPERATORS = (
     ImportPairs,
@@ -37,3 +38,4 @@ def register(plugin: Any) -> None:
     """Register every operator and panel with the loader's context."""
     for operator in OPERATORS:
         plugin.register(operator)
+    register_panels(plugin)

@@ -64,34 +64,36 @@ export function ScoreAxis() {
   );
 }
 
+const SIDE = 120;
+const LONG = 300;
+
 /** Precision over recall, both 0 to 1, with the point that the threshold stands for. */
 export function Curve({ points, threshold }: { points: CurvePoint[]; threshold: number }) {
-  const at = (point: CurvePoint) => `${(point.recall * 180).toFixed(1)},${((1 - point.precision) * 120).toFixed(1)}`;
-  const chosen = points.reduce<CurvePoint | null>(
-    (best, point) => (!best || Math.abs(point.threshold - threshold) < Math.abs(best.threshold - threshold) ? point : best),
-    null,
-  );
+  const x = (recall: number) => recall * LONG;
+  const y = (precision: number) => (1 - precision) * SIDE;
+  // scores between two points change nothing: the threshold acts like the next score above it
+  const chosen = points.find((point) => point.threshold >= threshold - 1e-9);
   return (
     <div data-cy="argus-curve">
-      <svg viewBox="-26 -6 216 146" style={{ width: "100%", maxHeight: 150, display: "block" }}>
-        <path d="M0 0 V120 H180" fill="none" stroke={ink.line} />
-        <path d="M0 60 H180 M90 0 V120" fill="none" stroke={ink.line} strokeDasharray="2 3" />
-        <polyline points={points.map(at).join(" ")} fill="none" stroke="#56b4e9" strokeWidth={1.6} />
-        {chosen && <circle cx={chosen.recall * 180} cy={(1 - chosen.precision) * 120} r={4} fill={ink.accent} />}
-        <g fill={ink.faint} fontSize={9}>
-          <text x={-4} y={4} textAnchor="end">1</text>
-          <text x={-4} y={123} textAnchor="end">0</text>
-          <text x={0} y={132} textAnchor="middle">0</text>
-          <text x={180} y={132} textAnchor="middle">1</text>
-          <text x={90} y={134} textAnchor="middle">recall</text>
-          <text x={-10} y={64} textAnchor="middle" transform="rotate(-90 -10 60)">precision</text>
+      <svg viewBox={`-30 -6 ${LONG + 40} ${SIDE + 28}`} style={{ width: "100%", maxHeight: 172, display: "block" }}>
+        <path d={`M0 0 V${SIDE} H${LONG}`} fill="none" stroke={ink.line} />
+        <path d={`M0 ${SIDE / 2} H${LONG} M${LONG / 2} 0 V${SIDE}`} fill="none" stroke={ink.line} strokeDasharray="2 3" />
+        <polyline points={points.map((point) => `${x(point.recall).toFixed(1)},${y(point.precision).toFixed(1)}`).join(" ")} fill="none" stroke="#56b4e9" strokeWidth={1.8} />
+        {chosen && <circle cx={x(chosen.recall)} cy={y(chosen.precision)} r={4.5} fill={ink.accent} />}
+        <g fill={ink.faint} fontSize={10}>
+          <text x={-5} y={4} textAnchor="end">1</text>
+          <text x={-5} y={SIDE + 4} textAnchor="end">0</text>
+          <text x={0} y={SIDE + 14} textAnchor="middle">0</text>
+          <text x={LONG} y={SIDE + 14} textAnchor="middle">1</text>
+          <text x={LONG / 2} y={SIDE + 16} textAnchor="middle">recall</text>
+          <text x={-16} y={SIDE / 2} textAnchor="middle" transform={`rotate(-90 -16 ${SIDE / 2})`}>precision</text>
         </g>
       </svg>
-      {chosen && (
-        <div className="faint" style={{ fontSize: 12 }}>
-          At {chosen.threshold.toFixed(2)}: precision {chosen.precision.toFixed(2)}, recall {chosen.recall.toFixed(2)}
-        </div>
-      )}
+      <div className="faint" style={{ fontSize: 12 }}>
+        {chosen
+          ? `At ${threshold.toFixed(2)}: precision ${chosen.precision.toFixed(2)}, recall ${chosen.recall.toFixed(2)}`
+          : `At ${threshold.toFixed(2)} nothing is flagged`}
+      </div>
     </div>
   );
 }

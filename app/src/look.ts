@@ -3,7 +3,7 @@
 export const ink = {
   text: "var(--fo-palette-text-primary, #eee)",
   faint: "var(--fo-palette-text-secondary, #999)",
-  line: "var(--fo-palette-divider, #444)",
+  line: "rgba(128,128,128,.4)",
   page: "var(--fo-palette-background-level2, #1a1a1a)",
   card: "var(--fo-palette-background-level1, #262626)",
   accent: "var(--fo-palette-primary-plainColor, #ff6d04)",
@@ -44,7 +44,7 @@ export const sheet = `
 .argus button:disabled { opacity: .45; cursor: default; }
 .argus button[aria-pressed=true] { border-color: ${ink.accent}; color: ${ink.accent}; }
 .argus button.main { background: ${ink.accent}; border-color: ${ink.accent}; color: #111; font-weight: 600; }
-.argus select { max-width: 100%; min-width: 0; text-overflow: ellipsis; }
+.argus select { max-width: 100%; min-width: 0; text-overflow: ellipsis; background: ${ink.page}; }
 .argus kbd { font: 11px/1 ui-monospace, monospace; border: 1px solid ${ink.line}; border-radius: 3px;
   padding: 1px 4px; margin-left: 5px; color: ${ink.faint}; }
 .argus .faint { color: ${ink.faint}; }
@@ -60,6 +60,8 @@ export const sheet = `
 .argus-list li:hover { background: ${ink.card}; }
 .argus-list li[aria-selected=true] { background: ${ink.card}; border-color: ${ink.accent}; }
 .argus-card { background: ${ink.card}; border: 1px solid ${ink.line}; border-radius: 6px; padding: 8px 12px; min-width: 0; }
-.argus-card h3 { font-size: 13px; font-weight: 600; margin: 0 0 4px; }
+.argus-card h3 { font-size: 13px; font-weight: 600; margin: 0 0 4px; white-space: nowrap; }
+.argus-card button { background: ${ink.page}; }
+.argus button.main { background: ${ink.accent}; }
 .argus-number { font-size: 22px; font-weight: 600; line-height: 1.2; font-variant-numeric: tabular-nums; }
 `;

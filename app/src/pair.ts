@@ -38,6 +38,8 @@ export interface Pair {
   regions: Region[];
   place: number;
   total: number;
+  has_previous: boolean;
+  has_next: boolean;
   decided: number;
 }
 

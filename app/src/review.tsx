@@ -37,6 +37,7 @@ function Review({ pair, call }: { pair: Pair; call: Call }) {
   const { shown, decide } = useDecisions(pair, call);
   const [target, setTarget] = useState(0);
   useEffect(() => setTarget(0), [pair.after_id, pair.base]);
+  useEffect(() => call("refresh"), []);
   const selected = target > 0 ? (shown.regions[target - 1] ?? null) : null;
 
   const settle = (decision: Decision | null) => {

@@ -56,13 +56,13 @@ function Desk({ triage, call }: { triage: Triage; call: Call }) {
   useEffect(() => setThreshold(triage.threshold), [triage.threshold, triage.base]);
   const sums = tally(triage.counts, triage.bin_width, threshold);
   const apply = () => {
-    const run = triage.runs.find(({ base }) => base === triage.base)?.run;
+    const params = { field: triage.base, threshold, view_target: "DATASET" };
     setApplying(true);
     const callback = () => {
       setApplying(false);
       call("apply", { threshold });
     };
-    executeOperator(`${OPERATORS}threshold_change_heatmaps`, { run, threshold }, { callback });
+    executeOperator(`${OPERATORS}threshold_change_heatmaps`, params, { callback });
   };
   return (
     <div style={{ display: "grid", gap: 10 }}>
@@ -107,7 +107,7 @@ function Head({ triage, call }: { triage: Triage; call: Call }) {
   ];
   return (
     <div className="row wrap">
-      <select data-cy="argus-run" aria-label="Run and query" value={triage.base} onChange={(event) => call("choose", { base: event.target.value })} style={{ flex: "1 1 220px" }}>
+      <select data-cy="argus-run" aria-label="Run and query" value={triage.base} onChange={(event) => call("choose", { base: event.target.value })} style={{ flex: "1 1 300px" }}>
         {triage.runs.map(({ base, label }) => (
           <option key={base} value={base}>
             {label}
@@ -115,7 +115,7 @@ function Head({ triage, call }: { triage: Triage; call: Call }) {
         ))}
       </select>
       {tools.map(({ label, operator }) => (
-        <button key={operator} data-cy={`argus-tool-${operator}`} onClick={() => prompt(OPERATORS + operator, { run: chosen?.run })}>
+        <button key={operator} data-cy={`argus-tool-${operator}`} onClick={() => prompt(OPERATORS + operator, { field: triage.base, run_key: chosen?.run })}>
           {label}
         </button>
       ))}
@@ -199,10 +199,10 @@ function Next({ triage, call }: { triage: Triage; call: Call }) {
   return (
     <div className="argus-card">
       <div className="row wrap" style={{ marginBottom: 4 }}>
-        <h3 className="grow" style={{ margin: 0 }}>
+        <h3 style={{ margin: 0, flex: "1 0 auto" }}>
           Look at next
         </h3>
-        <select data-cy="argus-ranking" aria-label="Order" value={triage.ranking} onChange={(event) => call("rank", { ranking: event.target.value })}>
+        <select data-cy="argus-ranking" aria-label="Order" style={{ flex: "0 1 190px" }} value={triage.ranking} onChange={(event) => call("rank", { ranking: event.target.value })}>
           {triage.rankings.map(({ name, label }) => (
             <option key={name} value={name}>
               {label}

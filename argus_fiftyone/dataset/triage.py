@@ -1,0 +1,256 @@
+"""What the panels show, counted and ordered in the database: no loop over samples.
+
+Fifty thousand pairs are too many to fetch for a histogram, so one aggregation counts
+pairs per score bin, truth and decision, and everything else is derived from those
+counts. Orders are a condition and a sort key, which also answer "which is next".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import fiftyone as fo
+from bson import ObjectId
+from fiftyone import ViewField as F
+from fiftyone.core.expressions import ViewExpression
+
+from argus_fiftyone.dataset.fields import CHANGE, PAIR_ID, QUERY, Dataset, RunFields, Samples
+from argus_fiftyone.dataset.runs import list_runs, run_queries, run_record
+from argus_fiftyone.dataset.slices import after_slice
+from argus_fiftyone.labels import DECISIONS
+from argus_fiftyone.settings import Settings
+
+BINS = 1000
+TRUTHS = ("", "change", "nochange")
+REVIEWS = ("", *DECISIONS)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One set of scores the panels can show.
+
+    Attributes:
+        base: what the fields are named after, see `RunFields`.
+        run: the run's key; "" for a heatmap field that Argus did not compute.
+        query: what was looked for; "" where each pair has its own query.
+        encoder: what made it; "" where unknown.
+        threshold: the applied one, in (0, 1].
+    """
+
+    base: str
+    run: str
+    query: str
+    encoder: str
+    threshold: float
+
+    @property
+    def label(self) -> str:
+        """For menus: key, query and encoder."""
+        what = self.query or ("each pair's own query" if self.run else "heatmap field")
+        return " · ".join(part for part in (self.run or self.base, what, self.encoder) if part)
+
+
+def choices(dataset: Dataset) -> list[Choice]:
+    """Every query of every run, newest run first, then other heatmap fields with a score."""
+    found = []
+    for key in reversed(list_runs(dataset)):
+        record = run_record(dataset, key)
+        named = record["queries"] and run_queries(record)
+        for base, query in zip(record["bases"], named or [""], strict=True):
+            if dataset.has_sample_field(RunFields.of(base).score):
+                found.append(Choice(base, key, query, record["encoder"], float(record["threshold"])))
+    taken = {choice.base for choice in found}
+    for name in dataset.get_field_schema(ftype=fo.EmbeddedDocumentField, embedded_doc_type=fo.Heatmap):
+        if name not in taken and dataset.has_sample_field(RunFields.of(name).score):
+            found.append(Choice(name, "", "", "", Settings().threshold))
+    return found
+
+
+@dataclass(frozen=True)
+class Count:
+    """So many pairs have a score in [bin, bin + 1) / BINS, this truth and this decision ("" = none)."""
+
+    bin: int
+    truth: str
+    review: str
+    count: int
+
+
+def count_scores(samples: Samples, base: str) -> list[Count]:
+    """The pairs with a score, counted per bin, truth and decision in one aggregation."""
+    names = RunFields.of(base)
+    flat = after_slice(samples)
+    # 1e-9: a score written as 0.57 is 569.999… thousandths in binary, and belongs to bin 570
+    scaled = (F(names.score) * BINS + 1e-9).floor()
+    code = scaled * 16 + _position(flat, CHANGE, TRUTHS) * 4 + _position(flat, names.review, REVIEWS)
+    counted = flat.exists(names.score).count_values(code)
+    return [_decoded(int(key), int(count)) for key, count in counted.items() if key is not None]
+
+
+def _position(samples: Samples, field: str, values: Sequence[str]) -> Any:
+    """Which of the values a field has, 0 for none of them."""
+    position: Any = 0
+    if samples.has_sample_field(field):
+        for index, value in enumerate(values[1:], start=1):
+            position = (F(field) == value).if_else(index, position)
+    return position
+
+
+def _decoded(code: int, count: int) -> Count:
+    return Count(min(code // 16, BINS), TRUTHS[code // 4 % 4], REVIEWS[code % 4], count)
+
+
+def failed_count(samples: Samples, base: str) -> int:
+    """Pairs that could not be compared."""
+    error = RunFields.of(base).error
+    return after_slice(samples).exists(error).count() if samples.has_sample_field(error) else 0
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """Precision and recall of flagging pairs at or above a threshold, all in [0, 1]."""
+
+    threshold: float
+    precision: float
+    recall: float
+
+
+def curve_of(counts: Sequence[Count]) -> tuple[list[CurvePoint], float | None]:
+    """Precision–recall points by rising threshold, and the average precision.
+
+    Only pairs of known truth count. No curve without both kinds of pairs.
+    """
+    per_bin = [[0, 0] for _ in range(BINS + 1)]
+    for count in counts:
+        if count.truth:
+            per_bin[count.bin][count.truth == "change"] += count.count
+    changed, unchanged = (sum(bin_[kind] for bin_ in per_bin) for kind in (1, 0))
+    if not changed or not unchanged:
+        return [], None
+    points, found, alarms, average = [], 0, 0, 0.0
+    for index in range(BINS, -1, -1):
+        false_here, true_here = per_bin[index]
+        found, alarms = found + true_here, alarms + false_here
+        if true_here or false_here:
+            precision = found / (found + alarms)
+            average += precision * true_here / changed
+            points.append(CurvePoint(index / BINS, precision, found / changed))
+    return points[::-1], average
+
+
+RANKINGS = {
+    "open": "Not reviewed, strongest first",
+    "strongest": "All, strongest first",
+    "uncertain": "Not reviewed, nearest the threshold",
+    "false_alarms": "False alarms, strongest first",
+    "missed": "Missed changes, weakest first",
+    "quiet": "Quiet pairs, strongest first",
+    "flagged": "Flagged pairs, strongest first",
+    "failed": "Failed pairs",
+}
+
+
+@dataclass(frozen=True)
+class Order:
+    """Which pairs, and what they are sorted by: the triage order. Ties go by sample id, rising.
+
+    Attributes:
+        members: whether a pair belongs.
+        key: a number.
+        sign: 1 for rising keys first, -1 for falling.
+    """
+
+    members: ViewExpression
+    key: ViewExpression
+    sign: int = -1
+
+
+def order_of(samples: Samples, base: str, ranking: str, threshold: float) -> Order:
+    """The order behind a name of `RANKINGS`; "failed" has no scores, and is not one.
+
+    Raises:
+        KeyError: if there is no such ranking.
+    """
+    names = RunFields.of(base)
+    score = F(names.score)
+    scored = score != None  # noqa: E711 - an expression for the database
+    undecided = scored
+    if samples.has_sample_field(names.review):
+        undecided = scored & ~F(names.review).is_in(list(DECISIONS))
+    orders = {
+        "open": Order(undecided, score),
+        "strongest": Order(scored, score),
+        "uncertain": Order(undecided, (score - threshold).abs(), 1),
+        "false_alarms": Order(scored & (score >= threshold) & (F(CHANGE) == "nochange"), score),
+        "missed": Order(scored & (score < threshold) & (F(CHANGE) == "change"), score, 1),
+        "quiet": Order(scored & (score < threshold), score),
+        "flagged": Order(scored & (score >= threshold), score),
+    }
+    return orders[ranking]
+
+
+def ranked_view(samples: Samples, base: str, ranking: str, threshold: float) -> Any:
+    """The pairs of a ranking in its order, both slices kept where the collection has groups."""
+    if ranking == "failed":
+        return samples.exists(RunFields.of(base).error)
+    order = order_of(samples, base, ranking, threshold)
+    return _sorted(samples.match(order.members), order.key, order.sign)
+
+
+def _sorted(samples: Any, key: ViewExpression, sign: int, ties: int = 1) -> Any:
+    return samples.sort_by([(key, sign), ("id", ties)])
+
+
+def first_ranked(samples: Samples, base: str, ranking: str, threshold: float, number: int = 12) -> list[dict]:
+    """The first pairs of a ranking as plain values: id, name, query, score, direction, review."""
+    names = RunFields.of(base)
+    view = ranked_view(after_slice(samples), base, ranking, threshold).limit(number)
+    wanted = {"id": "id", "name": PAIR_ID, "query": QUERY, "score": names.score}
+    wanted.update(direction=names.direction, review=names.review)
+    there = {short: name for short, name in wanted.items() if name == "id" or samples.has_sample_field(name)}
+    rows = [
+        dict(zip(there, values, strict=True))
+        for values in zip(*view.values(list(there.values())), strict=True)
+    ]
+    return [{short: row.get(short) for short in wanted} for row in rows]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a pair stands in an order.
+
+    Attributes:
+        number: 1 for the first; of `total` pairs in the order.
+        before, after: after-slice ids of its neighbours, None at the ends.
+    """
+
+    number: int
+    total: int
+    before: str | None
+    after: str | None
+
+
+def place_of(samples: Samples, base: str, after_id: str, ranking: str, threshold: float) -> Place:
+    """Where a pair stands in a ranking, whether or not it (still) belongs to it."""
+    flat = after_slice(samples)
+    order = order_of(samples, base, "strongest" if ranking == "failed" else ranking, threshold)
+    own = flat._dataset.select(after_id).values(order.key)
+    members = flat.match(order.members)
+    total = members.count()
+    if not own or own[0] is None:
+        return Place(0, total, None, _first_id(_sorted(members, order.key, order.sign)))
+    tie, sample_id = order.key == own[0], ObjectId(after_id)
+    ahead, behind = order.key > own[0], order.key < own[0]
+    if order.sign > 0:
+        ahead, behind = behind, ahead
+    earlier = members.match(ahead | (tie & (F("_id") < sample_id)))
+    later = members.match(behind | (tie & (F("_id") > sample_id)))
+    previous = _first_id(_sorted(earlier, order.key, -order.sign, -1))
+    return Place(earlier.count() + 1, total, previous, _first_id(_sorted(later, order.key, order.sign)))
+
+
+def _first_id(view: Any) -> str | None:
+    ids = view.limit(1).values("id")
+    return str(ids[0]) if ids else None

@@ -1,0 +1,153 @@
+"""Review in the modal: look, decide, go on. Drawn by app/src/review.tsx."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import fiftyone as fo
+import fiftyone.operators as foo
+import fiftyone.operators.types as types
+
+from argus_fiftyone.dataset import triage
+from argus_fiftyone.dataset.fields import PAIR_ID, QUERY, RunFields
+from argus_fiftyone.dataset.reviews import review_counts, review_pairs, review_regions
+from argus_fiftyone.dataset.slices import AFTER, BEFORE, NotPairedError, check_paired
+from argus_fiftyone.labels import decision_on
+from argus_fiftyone.panels.chosen import chosen, chosen_ranking, remember
+
+NO_RUN = "No heatmaps yet: close this picture and compute change heatmaps first."
+NO_SAMPLE = "Open a pair to review it."
+
+
+class ReviewPanel(foo.Panel):
+    """Before and after of one pair, its regions, and what people decided on them."""
+
+    @property
+    def config(self) -> foo.PanelConfig:
+        config = foo.PanelConfig(
+            name="argus_review",
+            label="Argus review",
+            light_icon="/assets/panel-review-light.svg",
+            dark_icon="/assets/panel-review-dark.svg",
+            surfaces="modal",
+            category=foo.Categories.ANALYZE,
+            help_markdown="Y confirms, N rejects, U marks as unsure; arrow keys go on.",
+        )
+        config.description = "Look at before and after together and decide on what was found"
+        return config
+
+    def on_load(self, ctx: Any) -> None:
+        self.refresh(ctx)
+
+    def on_change_current_sample(self, ctx: Any) -> None:
+        self.refresh(ctx)
+
+    def refresh(self, ctx: Any) -> None:
+        """Show the pair that is open."""
+        ctx.panel.set_data(describe(ctx))
+
+    def choose(self, ctx: Any) -> None:
+        """Another run or query."""
+        remember(ctx, base=ctx.params["base"])
+        self.refresh(ctx)
+
+    def go(self, ctx: Any) -> None:
+        """Open the pair one before (by = -1) or one after (by = 1) in the triage order."""
+        choice = chosen(ctx, triage.choices(ctx.dataset))
+        if choice is None:
+            return
+        order = (choice.base, ctx.params["after_id"], chosen_ranking(ctx), choice.threshold)
+        place = triage.place_of(ctx.view, *order)
+        wanted = place.after if ctx.params["by"] > 0 else place.before
+        if wanted is None:
+            ctx.ops.notify("That was the last pair in this order.", variant="info")
+            return
+        sample = ctx.dataset.select_group_slices(AFTER).select(wanted).first()
+        ctx.ops.open_sample(id=wanted, group_id=sample[ctx.dataset.group_field].id)
+
+    def decide(self, ctx: Any) -> None:
+        """Store a decision on the pair, or on one region of it."""
+        base, region, decision = (ctx.params[name] for name in ("base", "region_id", "decision"))
+        if region:
+            review_regions(ctx.dataset, base, [region], decision)
+        else:
+            review_pairs(ctx.dataset, base, [ctx.params["after_id"]], decision)
+
+    def render(self, ctx: Any) -> types.Property:
+        calls = {call.__name__: call for call in (self.refresh, self.choose, self.go, self.decide)}
+        view = types.View(component="ArgusReview", composite_view=True, **calls)
+        return types.Property(types.Object(), view=view)
+
+
+def describe(ctx: Any) -> dict[str, Any]:
+    """The open pair as app/src/pair.ts has it, or a message."""
+    try:
+        check_paired(ctx.dataset)
+    except NotPairedError as fault:
+        return {"pair": None, "message": str(fault)}
+    available = triage.choices(ctx.dataset)
+    choice = chosen(ctx, available)
+    group = _group_of(ctx.dataset, ctx.current_sample)
+    if choice is None or group is None:
+        return {"pair": None, "message": NO_SAMPLE if choice else NO_RUN}
+    if BEFORE not in group or AFTER not in group:
+        missing = BEFORE if AFTER in group else AFTER
+        return {"pair": None, "message": f"This group has no {missing} picture: nothing to compare."}
+    place = triage.place_of(ctx.view, choice.base, group[AFTER].id, chosen_ranking(ctx), choice.threshold)
+    shown = {
+        **describe_pair(group[BEFORE], group[AFTER], RunFields.of(choice.base)),
+        "base": choice.base,
+        "runs": [{"base": each.base, "label": each.label} for each in available],
+        "place": place.number,
+        "total": place.total,
+        "has_next": place.after is not None,
+        "has_previous": place.before is not None,
+        "decided": sum(review_counts(ctx.dataset, choice.base).values()),
+    }
+    return {"pair": shown, "message": ""}
+
+
+def _group_of(dataset: fo.Dataset, sample_id: str | None) -> dict[str, fo.Sample] | None:
+    flat = dataset.select_group_slices(_allow_mixed=True).select([sample_id] if sample_id else [])
+    ids = flat.values(f"{dataset.group_field}.id")
+    return dataset.get_group(ids[0]) if ids else None
+
+
+def describe_pair(before: fo.Sample, after: fo.Sample, names: RunFields) -> dict[str, Any]:
+    """What is stored about one pair under the names of a run."""
+    regions = _value(after, names.regions)
+    return {
+        "name": _value(after, PAIR_ID) or after.filename,
+        "after_id": after.id,
+        "before": _picture(before),
+        "after": _picture(after),
+        "warp": _value(after, f"{names.heatmap}_warp"),
+        "heatmap": getattr(_value(after, names.heatmap), "map_path", None),
+        "query": _value(after, QUERY) or "",
+        "score": _value(after, names.score),
+        "direction": _value(after, names.direction) or "none",
+        "alignment": _value(after, names.alignment) or "",
+        "note": _value(after, names.error) or "",
+        "review": _value(after, names.review),
+        "regions": [_region(region) for region in (regions.detections if regions else [])],
+    }
+
+
+def _value(sample: fo.Sample, name: str) -> Any:
+    return sample[name] if sample.has_field(name) else None
+
+
+def _picture(sample: fo.Sample) -> dict[str, Any]:
+    size = sample.metadata or fo.ImageMetadata.build_for(sample.filepath)
+    return {"path": sample.filepath, "width": size.width, "height": size.height}
+
+
+def _region(region: fo.Detection) -> dict[str, Any]:
+    return {
+        "id": region.id,
+        "box": list(region.bounding_box),  # type: ignore[arg-type]
+        "query": region.label or "",
+        "direction": region["direction"] if region.has_field("direction") else "none",
+        "score": region.confidence or 0.0,
+        "decision": decision_on(region),
+    }
