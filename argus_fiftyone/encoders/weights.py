@@ -34,6 +34,8 @@ def find_weights(model: str, tag: str) -> Path | None:
         cached = try_to_load_from_cache(repository, file)
         if isinstance(cached, str):
             return Path(cached)
+    if any(known.name == f"{model}:{tag}" for known in SHORT_NAMES.values()):
+        return None  # asking open_clip below would cost the seconds its import takes
     url = pretrained_entry(model, tag).get("url", "")
     # OpenAI's own files are TorchScript archives, which `read_checkpoint` refuses.
     downloaded = Path("~/.cache/clip").expanduser() / url.rpartition("/")[2]
