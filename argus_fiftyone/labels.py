@@ -31,7 +31,7 @@ FAINTEST_LEVEL = 8
 everything that is not 0 at full opacity, so faint noise would cover the picture."""
 
 
-def write_heatmap(heatmap: np.ndarray, folder: Path, pair_id: str) -> fo.Heatmap:
+def write_heatmap(heatmap: np.ndarray, folder: Path, pair_id: str) -> Label:
     """Store a signed heatmap and return the label that shows it.
 
     The file names carry a digest of the content, because a browser keeps showing the
@@ -86,7 +86,7 @@ def _by_range(values: np.ndarray, given: Sequence[float] | None) -> np.ndarray:
     return np.clip((values - low) / max(high - low, 1e-12), 0, 1).astype(np.float32)
 
 
-def to_detections(regions: Sequence[Region], query: str) -> fo.Detections:
+def to_detections(regions: Sequence[Region], query: str) -> Label:
     """Regions as detections: the query as label, the score as confidence, strongest first."""
     return fo.Detections(
         detections=[
@@ -146,7 +146,7 @@ def region_mask(regions: Sequence[Region], shape: tuple[int, ...]) -> np.ndarray
     return mask
 
 
-def write_segmentation(mask: np.ndarray, folder: Path, pair_id: str) -> fo.Segmentation:
+def write_segmentation(mask: np.ndarray, folder: Path, pair_id: str) -> Label:
     """Store a bool mask [rows, cols] as a PNG of 0 (background) and 255 (change)."""
     levels = mask.astype(np.uint8) * 255
     path = folder / f"{_file_stem(pair_id)}-{_digest(levels)}.mask.png"
@@ -162,7 +162,7 @@ def read_segmentation(label: Label) -> np.ndarray:
     return _read_levels(label.mask_path) > 0
 
 
-def truth_label(mask_file: Path, folder: Path, pair_id: str) -> fo.Segmentation:
+def truth_label(mask_file: Path, folder: Path, pair_id: str) -> Label:
     """A ground-truth label on a mask file.
 
     The file itself is used where it already holds only 0 and 255 in one channel;

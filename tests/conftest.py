@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import socket
@@ -17,6 +18,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 NEEDS_DATABASE = ("database", "browser")
 
+FOREIGN_WARNINGS = (
+    # Third parties inside FiftyOne, on import and on connecting.
+    "ignore:Passing a class to strawberry:DeprecationWarning",
+    "ignore:No uuidRepresentation is specified:DeprecationWarning",
+)
+
 _scratch: Path | None = None
 _mongod: subprocess.Popen | None = None
 
@@ -24,10 +31,13 @@ _mongod: subprocess.Popen | None = None
 def pytest_configure(config: pytest.Config) -> None:
     """Point FiftyOne away from the user's own database before anything imports it."""
     global _scratch
+    for line in FOREIGN_WARNINGS:
+        config.addinivalue_line("filterwarnings", line)
     if "fiftyone" in sys.modules:
         raise pytest.UsageError(
             "fiftyone was imported before the tests could give it a database of their own"
         )
+    atexit.register(_stop)
     _scratch = Path(tempfile.mkdtemp(prefix="argus-tests-"))
     (_scratch / "plugins").mkdir()
     (_scratch / "plugins" / "argus").symlink_to(ROOT)
@@ -51,7 +61,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         _start_mongod()
 
 
-def pytest_unconfigure(config: pytest.Config) -> None:
+def _stop() -> None:
+    """Last of all exit hooks: FiftyOne's own, registered later and run earlier, still needs the database."""
     if _mongod is not None:
         _mongod.terminate()
         _mongod.wait(timeout=20)

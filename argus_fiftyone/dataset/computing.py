@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from argus_fiftyone.dataset.fields import Dataset, RunFields, RunKeyError, Samples, bases, check_key
 from argus_fiftyone.dataset.runs import delete_folder, list_runs, run_record, start_run, update_run
@@ -16,10 +17,16 @@ from argus_fiftyone.settings import Settings
 
 if TYPE_CHECKING:
     from argus_fiftyone.batch import Outcome
-    from argus_fiftyone.encoders import Encoder
     from argus_fiftyone.pairs import Pair
 
-    Compare = Callable[[Iterable[Pair], Encoder, Settings, Sequence[str] | None], Iterator[Outcome]]
+Compare: TypeAlias = "Callable[[Iterable[Pair], Any, Settings, Sequence[str] | None], Iterator[Any]]"
+
+
+class NamedEncoder(Protocol):
+    """All that is asked of an encoder here: what to call it in the record."""
+
+    name: str
+    note: str
 
 
 @dataclass(frozen=True)
@@ -51,9 +58,9 @@ def compute_heatmaps(
     queries: Sequence[str] | None = None,
     settings: Settings | None = None,
     overwrite: bool = False,
-    encoder: Encoder | None = None,
+    encoder: NamedEncoder | None = None,
     compare: Compare | None = None,
-) -> Iterator[Progress]:
+) -> Generator[Progress, None, None]:
     """Compare the pairs of a dataset or view and store the results on the after slice.
 
     A key that exists with the same settings and queries is resumed: pairs that already
@@ -72,23 +79,25 @@ def compute_heatmaps(
     settings, queries = settings or Settings(), [q.strip() for q in queries or []]
     _check_free(dataset, key, queries)
     pairing = pairs_in(samples)
-    encoder = encoder or _load_encoder(settings)
-    settings = replace(settings, encoder=encoder.name)
-    record = _open_run(samples, key, settings, queries, overwrite, encoder)
-    todo = _unfinished(dataset, pairing.samples, record["bases"])
     incomplete = tuple(pairing.incomplete)
     yield Progress(
-        0, len(todo), note=_opening(len(todo), len(pairing.samples), encoder), incomplete=incomplete
+        0, len(pairing.samples), note=f"loading the encoder {settings.encoder}", incomplete=incomplete
     )
-    for done, failed in _write_all(
-        dataset, key, record, todo, (compare or _compare)(_pairs(todo), encoder, settings, queries or None)
-    ):
-        yield Progress(done, len(todo), failed, _standing(done, len(todo), failed), incomplete)
+    loaded: NamedEncoder = encoder or _load_encoder(settings)
+    settings = replace(settings, encoder=loaded.name)
+    record = _open_run(samples, key, settings, queries, overwrite, loaded)
+    todo = _unfinished(dataset, pairing.samples, record["bases"])
+    opening = _opening(len(todo), len(pairing.samples), loaded)
+    yield Progress(0, len(todo), note=opening, incomplete=incomplete)
+    outcomes = (compare or _compare)(_pairs(todo), loaded, settings, queries or None)
+    with closing(_write_all(dataset, key, record, todo, outcomes)) as steps:
+        for done, failed in steps:
+            yield Progress(done, len(todo), failed, _standing(done, len(todo), failed), incomplete)
 
 
 def _write_all(
     dataset: Dataset, key: str, record: dict[str, Any], todo: list[PairSample], outcomes: Iterator[Outcome]
-) -> Iterator[tuple[int, int]]:
+) -> Generator[tuple[int, int], None, None]:
     """Write outcomes as they come; what was computed is written even when stopped."""
     writer = RunWriter(dataset, record["bases"], Path(record["folder"]))
     started, done, failed, status = time.monotonic(), 0, 0, "interrupted"
@@ -117,7 +126,7 @@ def _open_run(
     settings: Settings,
     queries: list[str],
     overwrite: bool,
-    encoder: Encoder,
+    encoder: NamedEncoder,
 ) -> dict[str, Any]:
     dataset = samples._root_dataset
     existing = run_record(dataset, key) if key in list_runs(dataset) else None
@@ -173,7 +182,7 @@ def _pairs(samples: list[PairSample]) -> Iterator[Pair]:
     return (sample.pair for sample in samples)
 
 
-def _opening(todo: int, total: int, encoder: Encoder) -> str:
+def _opening(todo: int, total: int, encoder: NamedEncoder) -> str:
     kept = f", {total - todo} already done" if todo < total else ""
     return f"{todo} pairs to compare with {encoder.name}{kept}"
 
@@ -182,14 +191,14 @@ def _standing(done: int, total: int, failed: int) -> str:
     return f"{done} of {total} pairs compared" + (f", {failed} failed" if failed else "")
 
 
-def _load_encoder(settings: Settings) -> Encoder:
+def _load_encoder(settings: Settings) -> Any:
     from argus_fiftyone.encoders.registry import load_encoder  # torch: seconds, only where heatmaps are made
 
     return load_encoder(settings.encoder, settings.device)
 
 
 def _compare(
-    pairs: Iterable[Pair], encoder: Encoder, settings: Settings, queries: Sequence[str] | None
+    pairs: Iterable[Pair], encoder: Any, settings: Settings, queries: Sequence[str] | None
 ) -> Iterator[Outcome]:
     from argus_fiftyone.batch import compare_pairs  # torch: as above
 

@@ -10,7 +10,7 @@ from fiftyone import ViewField as F
 
 from argus_fiftyone.dataset.fields import Dataset, RunFields, Samples
 from argus_fiftyone.dataset.runs import run_record
-from argus_fiftyone.dataset.slices import AFTER, check_paired, groups_of
+from argus_fiftyone.dataset.slices import AFTER, check_paired, facing_after, groups_of
 from argus_fiftyone.labels import DECISIONS
 
 
@@ -72,7 +72,7 @@ def filter_by_score(samples: Samples, field: str, least: float = 0.0, most: floa
     score = RunFields.of(field).score
     if not samples.has_sample_field(score):
         raise DecisionError(f"{samples._root_dataset.name!r} has no field {score!r}: compute heatmaps first")
-    return samples.match((F(score) >= least) & (F(score) <= most)).sort_by(score, reverse=True)
+    return facing_after(samples).match((F(score) >= least) & (F(score) <= most)).sort_by(score, reverse=True)
 
 
 def review_counts(samples: Samples, field: str) -> dict[str, int]:
@@ -80,7 +80,7 @@ def review_counts(samples: Samples, field: str) -> dict[str, int]:
     review = RunFields.of(field).review
     if not samples.has_sample_field(review):
         return {}
-    counted = samples.count_values(review)
+    counted = facing_after(samples).count_values(review)
     return {decision: counted[decision] for decision in DECISIONS if decision in counted}
 
 
@@ -91,4 +91,4 @@ def flagged_count(dataset: Dataset, key: str) -> int:
     for base in record["bases"]:
         this = F(RunFields.of(base).score) >= record["threshold"]
         reached = this if reached is None else reached | this
-    return dataset.match(reached).count()
+    return facing_after(dataset).match(reached).count()

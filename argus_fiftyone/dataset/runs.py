@@ -20,6 +20,7 @@ from argus_fiftyone.dataset.fields import (
     check_key,
     evaluation_key,
 )
+from argus_fiftyone.dataset.slices import facing_after
 from argus_fiftyone.settings import Settings
 
 METHOD = "argus_change_heatmaps"
@@ -101,10 +102,9 @@ def load_run_view(dataset: Dataset, key: str) -> Any:
     """The grouped view a run was computed on, strongest change first, other runs' fields hidden."""
     first = run_fields(dataset, key)[0]
     view = dataset.load_run_view(key)
-    view = view.view() if isinstance(view, fo.Dataset) else view
     others = [f.all() for other in list_runs(dataset) if other != key for f in run_fields(dataset, other)]
     hidden = [name for names in others for name in names if dataset.has_sample_field(name)]
-    view = view.exclude_fields(hidden) if hidden else view
+    view = facing_after(view.exclude_fields(hidden) if hidden else view)
     return view.exists(first.score).sort_by(first.score, reverse=True)
 
 

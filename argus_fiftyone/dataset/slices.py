@@ -79,6 +79,18 @@ def after_slice(samples: Samples) -> Samples:
     return samples
 
 
+def facing_after(samples: Samples) -> Any:
+    """The same groups with after as the active slice, whichever one the App shows.
+
+    `match`, `exists`, `sort_by` and counts on groups act on the active slice, and what
+    Argus writes is on the after slice.
+    """
+    view = samples.view()
+    if view.media_type == "group":
+        view.group_slice = AFTER
+    return view
+
+
 def groups_of(dataset: Dataset, sample_ids: Sequence[str]) -> Any:
     """The groups that hold these samples, whichever slice they are of."""
     rows = dataset.select_group_slices(list(dataset.group_slices)).select(list(sample_ids))

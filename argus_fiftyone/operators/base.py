@@ -70,7 +70,7 @@ def relay(ctx: Any, steps: Iterable[Progress]) -> Iterator[Any]:
     last, sent = Progress(0, 0), 0.0
     try:
         for last in steps:
-            if last.done < last.total and time.monotonic() - sent < SECONDS_BETWEEN_MESSAGES:
+            if 0 < last.done < last.total and time.monotonic() - sent < SECONDS_BETWEEN_MESSAGES:
                 continue
             sent = time.monotonic()
             if ctx.delegated:

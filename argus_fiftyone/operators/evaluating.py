@@ -12,6 +12,7 @@ from argus_fiftyone.dataset.fields import TRUTH, Dataset, RunFields, Samples
 from argus_fiftyone.dataset.ground_truth import evaluate_heatmaps, evaluation_reports
 from argus_fiftyone.dataset.reviews import filter_by_score
 from argus_fiftyone.dataset.runs import list_runs, run_record
+from argus_fiftyone.dataset.slices import AFTER
 from argus_fiftyone.dataset.thresholds import threshold_heatmap, threshold_run
 from argus_fiftyone.labels import label_fields
 from argus_fiftyone.operators.base import ArgusOperator, relay, target
@@ -136,6 +137,7 @@ class FilterByChangeScore(ArgusOperator):
         view = filter_by_score(
             ctx.view, ctx.params["field"], float(ctx.params["least"]), float(ctx.params.get("most") or 1)
         )
+        ctx.ops.set_group_slice(AFTER)
         ctx.ops.set_view(view)
 
     def __call__(self, samples: Samples, field: str, least: float, most: float = 1.0) -> Any:

@@ -16,6 +16,7 @@ from argus_fiftyone.dataset.runs import (
     run_queries,
     run_record,
 )
+from argus_fiftyone.dataset.slices import AFTER
 from argus_fiftyone.operators.base import ArgusOperator
 from argus_fiftyone.operators.forms import ask_new_key, ask_run, refuse
 
@@ -103,6 +104,7 @@ class LoadChangeRunView(ArgusOperator):
         return types.Property(inputs, view=types.View(label="Show a change run"))
 
     def execute(self, ctx: Any) -> None:
+        ctx.ops.set_group_slice(AFTER)
         ctx.ops.set_view(load_run_view(ctx.dataset, ctx.params["run_key"]))
 
     def __call__(self, dataset: Dataset, run_key: str) -> Any:
