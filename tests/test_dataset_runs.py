@@ -12,8 +12,15 @@ from argus_fiftyone.dataset.fields import RunKeyError, check_key
 from argus_fiftyone.dataset.ground_truth import evaluate_heatmaps, evaluation_reports
 from argus_fiftyone.dataset.imports import ImportReport, import_pairs, rows_of_csv
 from argus_fiftyone.dataset.reviews import filter_by_score, review_counts, review_pairs, review_regions
-from argus_fiftyone.dataset.runs import delete_run, list_runs, load_run_view, rename_run, run_record
-from argus_fiftyone.dataset.thresholds import threshold_heatmap, threshold_run
+from argus_fiftyone.dataset.runs import (
+    delete_run,
+    list_runs,
+    load_run_view,
+    rename_run,
+    run_record,
+    threshold_of,
+)
+from argus_fiftyone.dataset.thresholds import threshold_heatmaps, threshold_run
 from argus_fiftyone.labels import read_heatmap, read_segmentation
 from argus_fiftyone.settings import Settings
 
@@ -158,14 +165,14 @@ def test_a_lower_threshold_finds_more_without_comparing_again(dataset: Any):
     assert len(after(dataset, "k_regions")["d"].detections) == 1
     assert after(dataset, "k_regions")["d"].detections[0].label == "a spot"
     assert read_segmentation(after(dataset, "k_segmentation")["b"]).sum() == 16 * 24
-    assert run_record(dataset, "k")["threshold"] == 0.2
+    assert threshold_of(dataset, "k") == 0.2
     assert dataset.mask_targets["k_segmentation"][255] == "change"
 
 
 def test_thresholding_a_part_does_not_claim_to_be_the_runs_threshold(dataset: Any):
     compute(dataset)
     list(threshold_run(dataset.limit(1), "k", 0.2))
-    assert run_record(dataset, "k")["threshold"] == Settings.threshold
+    assert threshold_of(dataset, "k") == Settings.threshold
 
 
 def test_a_decided_region_survives_a_threshold_that_drops_it(dataset: Any):
@@ -255,7 +262,8 @@ def test_another_tools_heatmaps_are_thresholded_and_evaluated_the_same_way(datas
         values[8:16, 12:24] = 40 * abs(SPOTS[sample.pair_id])
         sample["anomalib"] = fo.Heatmap(map=values, range=[0, 40])
         sample.save()
-    list(threshold_heatmap(dataset, "anomalib", 0.5))
+    list(threshold_heatmaps(dataset, "anomalib", 0.5))
+    assert threshold_of(dataset, "anomalib") == 0.5
     list(evaluate_heatmaps(dataset, "anomalib", 0.5))
     assert [len(r.detections) for r in after(dataset, "anomalib_regions").values()] == [1, 1, 0, 0]
     assert after(dataset, "anomalib_score") == pytest.approx({"a": 0.8, "b": 0.6, "c": 0, "d": 0.3})

@@ -75,7 +75,7 @@ def test_rejected_pairs_at_full_score_cannot_be_kept_out_by_a_threshold():
 
 
 def made_regions(seed: int, regions: int = 24, useful: float = 0.3) -> DecidedRegions:
-    """Two positive prompts of which only the second tells, two negative ones of which only the fourth does."""
+    """Two positive prompts, of which the second tells, and two negative ones, of which the fourth does."""
     random = np.random.default_rng(seed)
     confirmed = np.arange(regions) % 2 == 0
     similarities = random.normal(0.2, 0.02, (regions, 4))

@@ -89,6 +89,6 @@ def flagged_count(dataset: Dataset, key: str) -> int:
     record = run_record(dataset, key)
     reached = None
     for base in record["bases"]:
-        this = F(RunFields.of(base).score) >= record["threshold"]
+        this = F(RunFields.of(base).score) >= record["thresholds"][base]
         reached = this if reached is None else reached | this
     return facing_after(dataset).match(reached).count()

@@ -24,6 +24,7 @@ from argus_fiftyone.dataset.slices import facing_after
 from argus_fiftyone.settings import Settings
 
 METHOD = "argus_change_heatmaps"
+FOREIGN_THRESHOLDS = "argus_thresholds"
 OWNED = ".argus-run"
 """Marks a folder that Argus made for one run, and may therefore delete with it."""
 
@@ -46,6 +47,7 @@ def start_run(
         "queries": list(queries or []),
         "encoder": encoder,
         "threshold": settings.threshold,
+        "thresholds": dict.fromkeys(bases(key, queries), settings.threshold),
         "folder": str(folder),
         "bases": bases(key, queries),
         "versions": {"argus": __version__, "fiftyone": fo.__version__},
@@ -93,6 +95,26 @@ def run_fields(dataset: Dataset, key: str) -> list[RunFields]:
     return [RunFields.of(base) for base in run_record(dataset, key)["bases"]]
 
 
+def threshold_of(dataset: Dataset, field: str) -> float:
+    """The threshold applied to a heatmap field: of its run and query, or set on another tool's."""
+    for key in list_runs(dataset):
+        record = run_record(dataset, key)
+        if field in record["bases"]:
+            return float(record["thresholds"][field])
+    return float(dataset.info.get(FOREIGN_THRESHOLDS, {}).get(field, Settings.threshold))
+
+
+def set_threshold(dataset: Dataset, field: str, threshold: float) -> None:
+    """Remember the threshold applied to a heatmap field."""
+    for key in list_runs(dataset):
+        record = run_record(dataset, key)
+        if field in record["bases"]:
+            update_run(dataset, key, thresholds={**record["thresholds"], field: threshold})
+            return
+    dataset.info[FOREIGN_THRESHOLDS] = {**dataset.info.get(FOREIGN_THRESHOLDS, {}), field: threshold}
+    dataset.save()
+
+
 def run_queries(record: dict[str, Any]) -> list[str]:
     """What each set of fields looks for, for people; the pairs' own queries in one word."""
     return [query or "any change" for query in record["queries"]] or ["each pair's own query"]
@@ -128,7 +150,8 @@ def rename_run(dataset: Dataset, key: str, new_key: str) -> None:
         mapping.get(name, name): targets for name, targets in dataset.mask_targets.items()
     }
     dataset.rename_run(key, new_key)
-    update_run(dataset, new_key, bases=new_bases)
+    thresholds = {new: record["thresholds"][old] for old, new in zip(record["bases"], new_bases, strict=True)}
+    update_run(dataset, new_key, bases=new_bases, thresholds=thresholds)
     for old, new in zip(record["bases"], new_bases, strict=True):
         _rename_evaluation(dataset, old, new)
 

@@ -10,14 +10,15 @@ import fiftyone as fo
 import numpy as np
 
 from argus_fiftyone.dataset.computing import Progress
-from argus_fiftyone.dataset.fields import MASK_TARGETS, QUERY, RunFields, Samples
-from argus_fiftyone.dataset.runs import managed_folder, run_record, update_run
-from argus_fiftyone.dataset.slices import after_slice, check_paired
+from argus_fiftyone.dataset.fields import MASK_TARGETS, QUERY, Dataset, RunFields, Samples
+from argus_fiftyone.dataset.runs import list_runs, managed_folder, run_record, set_threshold
+from argus_fiftyone.dataset.slices import after_slice
 from argus_fiftyone.dataset.writing import declare_segmentation
 from argus_fiftyone.heatmap import Region, find_regions
 from argus_fiftyone.labels import (
     Label,
     carry_decisions,
+    label_fields,
     read_heatmap,
     region_mask,
     to_detections,
@@ -28,32 +29,49 @@ from argus_fiftyone.pictures import PictureError
 CHUNK = 50
 
 
-def threshold_run(samples: Samples, key: str, threshold: float) -> Iterator[Progress]:
-    """Find regions and masks of a run at a threshold in (0, 1], on the samples that have heatmaps.
+def threshold_heatmaps(samples: Samples, field: str, threshold: float) -> Iterator[Progress]:
+    """Find regions and masks of a heatmap field at a threshold in (0, 1], where it has heatmaps.
 
-    Writes K_regions and K_segmentation, and the threshold into the run's record when
-    no pair of the run is left out. Scores stay: they do not depend on the threshold.
+    Any fo.Heatmap field goes, Argus' own or another tool's. Writes <field>_regions and
+    <field>_segmentation, and remembers the threshold when no heatmap of the dataset is
+    left out. Scores stay: they do not depend on the threshold.
+
+    Raises:
+        ValueError: if the threshold is out of range or the dataset has no such heatmaps.
     """
-    dataset = check_paired(samples)
-    record = run_record(dataset, key)
-    check_threshold(threshold)
-    queries = record["queries"] or [None]
-    for base, query in zip(record["bases"], queries, strict=True):
-        yield from _threshold_field(samples, RunFields.of(base), threshold, Path(record["folder"]), query)
-    score = RunFields.of(record["bases"][0]).score
-    if after_slice(samples).exists(score).count() == after_slice(dataset).exists(score).count():
-        update_run(dataset, key, threshold=threshold)
-
-
-def threshold_heatmap(samples: Samples, field: str, threshold: float) -> Iterator[Progress]:
-    """The same for any heatmap field, whoever made it: writes <field>_regions and <field>_segmentation."""
     dataset = samples._root_dataset
     check_threshold(threshold)
-    folder = managed_folder(dataset, f"{field}_segmentation")
-    yield from _threshold_field(samples, RunFields.of(field), threshold, folder, field)
+    _check_heatmaps(dataset, field)
+    folder, query = _home(dataset, field)
+    yield from _threshold_field(samples, RunFields.of(field), threshold, folder, query)
+    if after_slice(samples).exists(field).count() == after_slice(dataset).exists(field).count():
+        set_threshold(dataset, field, threshold)
+
+
+def threshold_run(samples: Samples, key: str, threshold: float) -> Iterator[Progress]:
+    """The same for all queries of a run."""
+    for field in run_record(samples._root_dataset, key)["bases"]:
+        yield from threshold_heatmaps(samples, field, threshold)
+
+
+def _home(dataset: Dataset, field: str) -> tuple[Path, str | None]:
+    """The folder for a field's masks, and the query its regions are named after (None: each pair's own)."""
+    for record in (run_record(dataset, key) for key in list_runs(dataset)):
+        if field in record["bases"]:
+            queries = dict(zip(record["bases"], record["queries"] or [None], strict=True))
+            return Path(record["folder"]), queries[field]
+    return managed_folder(dataset, f"{field}_segmentation"), field
+
+
+def _check_heatmaps(dataset: Dataset, field: str) -> None:
+    if field not in label_fields(dataset, fo.Heatmap):
+        raise ValueError(
+            f"{dataset.name!r} has no heatmap field {field!r}; compute heatmaps or choose another"
+        )
 
 
 def check_threshold(threshold: float) -> None:
+    """Raise unless it lies in (0, 1]."""
     if not 0 < threshold <= 1:
         raise ValueError(f"threshold must be above 0 and at most 1, got {threshold}")
 

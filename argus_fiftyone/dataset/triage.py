@@ -17,10 +17,9 @@ from fiftyone import ViewField as F
 from fiftyone.core.expressions import ViewExpression
 
 from argus_fiftyone.dataset.fields import CHANGE, PAIR_ID, QUERY, Dataset, RunFields, Samples
-from argus_fiftyone.dataset.runs import list_runs, run_queries, run_record
+from argus_fiftyone.dataset.runs import list_runs, run_queries, run_record, threshold_of
 from argus_fiftyone.dataset.slices import after_slice
 from argus_fiftyone.labels import DECISIONS
-from argus_fiftyone.settings import Settings
 
 BINS = 1000
 TRUTHS = ("", "change", "nochange")
@@ -60,11 +59,11 @@ def choices(dataset: Dataset) -> list[Choice]:
         named = record["queries"] and run_queries(record)
         for base, query in zip(record["bases"], named or [""], strict=True):
             if dataset.has_sample_field(RunFields.of(base).score):
-                found.append(Choice(base, key, query, record["encoder"], float(record["threshold"])))
+                found.append(Choice(base, key, query, record["encoder"], float(record["thresholds"][base])))
     taken = {choice.base for choice in found}
     for name in dataset.get_field_schema(ftype=fo.EmbeddedDocumentField, embedded_doc_type=fo.Heatmap):
         if name not in taken and dataset.has_sample_field(RunFields.of(name).score):
-            found.append(Choice(name, "", "", "", Settings().threshold))
+            found.append(Choice(name, "", "", "", threshold_of(dataset, name)))
     return found
 
 

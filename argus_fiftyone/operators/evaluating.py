@@ -8,15 +8,15 @@ from typing import Any
 import fiftyone as fo
 from fiftyone.operators import types
 
-from argus_fiftyone.dataset.fields import TRUTH, Dataset, RunFields, Samples
+from argus_fiftyone.dataset.fields import TRUTH, RunFields, Samples
 from argus_fiftyone.dataset.ground_truth import evaluate_heatmaps, evaluation_reports
 from argus_fiftyone.dataset.reviews import filter_by_score
-from argus_fiftyone.dataset.runs import list_runs, run_record
+from argus_fiftyone.dataset.runs import threshold_of
 from argus_fiftyone.dataset.slices import AFTER
-from argus_fiftyone.dataset.thresholds import threshold_heatmap, threshold_run
+from argus_fiftyone.dataset.thresholds import threshold_heatmaps
 from argus_fiftyone.labels import label_fields
 from argus_fiftyone.operators.base import ArgusOperator, relay, target
-from argus_fiftyone.operators.forms import ask_heatmap_field, ask_threshold, blocked, is_paired, run_threshold
+from argus_fiftyone.operators.forms import ask_heatmap_field, ask_threshold, blocked, is_paired
 
 GENERATOR = {"execute_as_generator": True, "allow_delegated_execution": True}
 
@@ -34,26 +34,18 @@ class ThresholdChangeHeatmaps(ArgusOperator):
     def resolve_input(self, ctx: Any) -> types.Property:
         inputs = types.Object()
         if is_paired(ctx, inputs) and (field := ask_heatmap_field(ctx, inputs)):
-            ask_threshold(inputs, run_threshold(ctx.dataset, field), ctx.params.get("threshold"))
+            ask_threshold(inputs, threshold_of(ctx.dataset, field), ctx.params.get("threshold"))
             target(ctx)
         return types.Property(inputs, view=types.View(label="Threshold change heatmaps"))
 
     def execute(self, ctx: Any) -> Iterator[Any]:
         field, threshold = ctx.params["field"], float(ctx.params["threshold"])
-        key = _run_of(ctx.dataset, field)
-        steps = threshold_run if key else threshold_heatmap
-        yield from relay(ctx, steps(target(ctx), key or field, threshold))
+        yield from relay(ctx, threshold_heatmaps(target(ctx), field, threshold))
         yield ctx.ops.reload_dataset()
 
     def __call__(self, samples: Samples, field: str, threshold: float, delegate: bool = False) -> None:
-        """Threshold a run (by its key or one of its fields) or any other heatmap field."""
+        """Threshold a heatmap field: a run's key, key_q1, key_q2 ... or any other fo.Heatmap field."""
         self.call(samples, delegate, field=field, threshold=threshold)
-
-
-def _run_of(dataset: Dataset, field: str) -> str | None:
-    return next(
-        (k for k in list_runs(dataset) if field == k or field in run_record(dataset, k)["bases"]), None
-    )
 
 
 class EvaluateChangeHeatmaps(ArgusOperator):
@@ -84,7 +76,7 @@ class EvaluateChangeHeatmaps(ArgusOperator):
                     label="Ground truth",
                     view=types.DropdownView(),
                 )
-                ask_threshold(inputs, run_threshold(ctx.dataset, field), ctx.params.get("threshold"))
+                ask_threshold(inputs, threshold_of(ctx.dataset, field), ctx.params.get("threshold"))
                 target(ctx)
             else:
                 blocked(
@@ -110,7 +102,7 @@ class EvaluateChangeHeatmaps(ArgusOperator):
     ) -> dict[str, Any] | None:
         """The report of this field: pixel and pair metrics, and counts at the threshold."""
         dataset = samples._root_dataset
-        threshold = run_threshold(dataset, field) if threshold is None else threshold
+        threshold = threshold_of(dataset, field) if threshold is None else threshold
         self.call(samples, delegate, field=field, threshold=threshold, truth=truth)
         return None if delegate else next(r for r in evaluation_reports(dataset) if r["field"] == field)
 
@@ -129,7 +121,7 @@ class FilterByChangeScore(ArgusOperator):
         if is_paired(ctx, inputs) and (field := ask_heatmap_field(ctx, inputs)):
             if not ctx.dataset.has_sample_field(RunFields.of(field).score):
                 blocked(inputs, f"{field} has no scores yet. Run *Evaluate change heatmaps* on it first.")
-            ask_threshold(inputs, run_threshold(ctx.dataset, field), ctx.params.get("least"), "least")
+            ask_threshold(inputs, threshold_of(ctx.dataset, field), ctx.params.get("least"), "least")
             inputs.float("most", default=1.0, required=True, label="Highest score", min=0, max=1)
         return types.Property(inputs, view=types.View(label="Filter by change score"))
 

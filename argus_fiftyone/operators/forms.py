@@ -9,7 +9,7 @@ import fiftyone as fo
 from fiftyone.operators import types
 
 from argus_fiftyone.dataset.fields import Dataset, RunKeyError, check_key
-from argus_fiftyone.dataset.runs import list_runs, run_record
+from argus_fiftyone.dataset.runs import list_runs
 from argus_fiftyone.dataset.slices import AFTER, BEFORE
 from argus_fiftyone.labels import label_fields
 
@@ -106,12 +106,3 @@ def parse_queries(value: str | Sequence[str] | None) -> list[str]:
     """Queries of a form ("a scratch; a missing screw") or of a caller (a list), empty ones dropped."""
     parts = value.split(";") if isinstance(value, str) else list(value or [])
     return list(dict.fromkeys(part.strip() for part in parts if part.strip()))
-
-
-def run_threshold(dataset: Dataset, field: str) -> float:
-    """The threshold of the run that a heatmap field belongs to; 0.5 for another tool's."""
-    for key in list_runs(dataset):
-        record = run_record(dataset, key)
-        if field in record["bases"]:
-            return float(record["threshold"])
-    return 0.5

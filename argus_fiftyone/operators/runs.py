@@ -75,7 +75,7 @@ def describe_run(dataset: Dataset, key: str) -> dict[str, str]:
         "queries": "; ".join(run_queries(record)),
         "pairs": f"{record['pairs']}{failed}",
         "flagged": str(flagged_count(dataset, key)),
-        "threshold": f"{record['threshold']:g}",
+        "threshold": ", ".join(f"{value:g}" for value in record["thresholds"].values()),
         "encoder": record["encoder"],
         "settings": _joined(record["settings"]),
         "time": f"{record['timestamp']:%Y-%m-%d %H:%M} UTC, {record['seconds']:.0f} s",
