@@ -88,6 +88,23 @@ class EvidenceHistogram:
         return float(trapezoid(np.append(overlap[kept], at_limit), np.append(rate[kept], limit)) / limit)
 
 
+    def precision_recall(self, points: int = 100) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The precision–recall curve, thinned to about `points` points spread along recall.
+
+        Returns:
+            (thresholds, precision, recall), each [≤ points + 1] in [0, 1], highest
+            threshold first; empty without positives.
+        """
+        hits, alarms = _from_above(self.inside), _from_above(self.outside)
+        if not hits[-1]:
+            return np.empty(0), np.empty(0), np.empty(0)
+        recall = hits / hits[-1]
+        reached = np.searchsorted(recall, np.linspace(0, 1, points + 1)[1:] - 1e-12)
+        chosen = np.unique(np.append(np.flatnonzero(hits + alarms)[0], reached))
+        precision = hits[chosen] / np.maximum(hits[chosen] + alarms[chosen], 1)
+        return (BINS - 1 - chosen) / (BINS - 1), precision, recall[chosen]
+
+
 def _from_above(histogram: np.ndarray) -> np.ndarray:
     """Counts at or above each bin, highest bin first."""
     return np.cumsum(histogram[::-1])

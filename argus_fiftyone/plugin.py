@@ -6,6 +6,7 @@ from typing import Any
 
 from argus_fiftyone.operators.computing import ComputeChangeHeatmaps
 from argus_fiftyone.operators.evaluating import (
+    CompareChangeRuns,
     EvaluateChangeHeatmaps,
     FilterByChangeScore,
     ThresholdChangeHeatmaps,
@@ -25,6 +26,7 @@ OPERATORS = (
     ComputeChangeHeatmaps,
     ThresholdChangeHeatmaps,
     EvaluateChangeHeatmaps,
+    CompareChangeRuns,
     FilterByChangeScore,
     GetChangeRunInfo,
     LoadChangeRunView,

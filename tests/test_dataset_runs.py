@@ -8,6 +8,7 @@ import pytest
 from fakes import FakeEncoder, compare_by_pixels, write_list
 
 from argus_fiftyone.dataset.computing import Progress, compute_heatmaps
+from argus_fiftyone.dataset.evaluations import curves_of, table_of
 from argus_fiftyone.dataset.fields import RunKeyError, check_key
 from argus_fiftyone.dataset.ground_truth import evaluate_heatmaps, evaluation_reports
 from argus_fiftyone.dataset.imports import ImportReport, import_pairs, rows_of_csv
@@ -211,12 +212,14 @@ def test_renaming_moves_the_record_the_fields_and_the_evaluation(dataset: Any):
     assert after(dataset, "line_7_score")["a"] > 0.6
     assert "line_7_segmentation" in dataset.mask_targets
     assert [report["field"] for report in evaluation_reports(dataset)] == ["line_7"]
+    assert dataset.list_evaluations() == ["line_7_pairs", "line_7_pixels"]
+    assert dataset.list_saved_views() == ["line_7 false alarms", "line_7 missed", "line_7 worst first"]
     with pytest.raises(RunKeyError, match="taken"):
         rename_run(dataset, "line_7", "source")
 
 
 def test_deleting_leaves_neither_fields_nor_files_nor_records(dataset: Any):
-    before = set(dataset.get_field_schema())
+    before = {*dataset.get_field_schema(), "pair_truth"}
     compute(dataset)
     list(threshold_run(dataset, "k", 0.3))
     list(evaluate_heatmaps(dataset, "k", 0.3))
@@ -224,7 +227,7 @@ def test_deleting_leaves_neither_fields_nor_files_nor_records(dataset: Any):
     assert delete_run(dataset, "k") == len(files) == 12
     assert not any(path.exists() for path in files)
     assert set(dataset.get_field_schema()) == before
-    assert dataset.list_runs() == []
+    assert dataset.list_runs() == dataset.list_evaluations() == dataset.list_saved_views() == []
 
 
 def test_a_folder_that_is_not_argus_own_is_never_deleted(dataset: Any, tmp_path: Path):
@@ -254,6 +257,31 @@ def test_evaluation_reports_metrics_and_says_per_pair_what_happened(dataset: Any
         0,
         None,
     )
+
+
+def test_an_evaluation_opens_in_fiftyones_own_panel_and_as_saved_views(dataset: Any):
+    compute(dataset)
+    list(evaluate_heatmaps(dataset, "k", 0.4))
+    assert dataset.list_evaluations() == ["k_pairs", "k_pixels"]
+    pairs = dataset.load_evaluation_results("k_pairs").metrics()
+    assert (pairs["precision"], pairs["recall"]) == (1, pytest.approx(2 / 3))
+    pixels = dataset.load_evaluation_results("k_pixels").report()
+    assert pixels["change"]["recall"] == pytest.approx(2 / 3)
+    assert dataset.load_saved_view("k missed").values("pair_id") == ["d"]
+    assert dataset.load_saved_view("k false alarms").count() == 0
+    assert set(dataset.load_saved_view("k worst first").values("pair_id")) == {"a", "b", "d"}
+
+
+def test_several_runs_stand_side_by_side(dataset: Any):
+    compute(dataset)
+    compute(dataset, "l", settings=Settings(threshold=0.2))
+    list(evaluate_heatmaps(dataset, "k", 0.4))
+    list(evaluate_heatmaps(dataset, "l", 0.2))
+    reports = evaluation_reports(dataset)
+    rows = {row["metric"]: (row["k"], row["l"]) for row in table_of(reports)}
+    assert rows["Pairs: missed"] == ("1", "0")
+    assert rows["Pair AUROC"] == ("1.000", "1.000")
+    assert [(trace["name"], trace["y"][-1]) for trace in curves_of(reports)] == [("k", 1), ("l", 1)]
 
 
 def test_another_tools_heatmaps_are_thresholded_and_evaluated_the_same_way(dataset: Any):

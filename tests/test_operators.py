@@ -53,6 +53,7 @@ def test_from_files_to_an_evaluated_run_in_python(dataset: Any):
     report = operator("evaluate_change_heatmaps")(dataset, "screws")
     assert (report["found"], report["missed"]) == (2, 1)
     operator("threshold_change_heatmaps")(dataset, "screws", 0.2)
+    assert operator("compare_change_runs")(dataset)["fields"] == ["screws"]
     assert operator("evaluate_change_heatmaps")(dataset, "screws")["found"] == 3
     assert operator("filter_by_change_score")(dataset, "screws", 0.5).values("pair_id") == ["a", "b"]
     assert operator("load_change_run_view")(dataset, "screws").values("pair_id") == ["a", "b", "d", "c"]

@@ -41,6 +41,7 @@ class RunFields:
     error: str
     review: str
     segmentation: str
+    verdict: str
     average_precision: str
     iou: str
     outcome: str

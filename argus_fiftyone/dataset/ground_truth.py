@@ -11,9 +11,11 @@ import fiftyone as fo
 import numpy as np
 
 from argus_fiftyone.dataset.computing import Progress
+from argus_fiftyone.dataset.evaluations import register_evaluations, save_views
 from argus_fiftyone.dataset.fields import CHANGE, TRUTH, Dataset, RunFields, Samples, evaluation_key
+from argus_fiftyone.dataset.runs import threshold_of
 from argus_fiftyone.dataset.slices import after_slice
-from argus_fiftyone.dataset.thresholds import check_threshold
+from argus_fiftyone.dataset.thresholds import check_threshold, threshold_heatmaps
 from argus_fiftyone.evaluation import EvidenceHistogram, PairMetrics, fit_mask, pair_metrics, score_metrics
 from argus_fiftyone.labels import read_heatmap, read_segmentation
 from argus_fiftyone.pictures import PictureError
@@ -67,8 +69,23 @@ class Tally:
             "false_alarms_at_80_recall": pairs.false_alarms,
             **{name: outcomes.count(name) for name in OUTCOMES},
             "skipped": self.skipped[:100],
+            "pair_curve": _curve(_pair_histogram(scores, changed)),
+            "pixel_curve": _curve(self.pixels),
         }
         return {name: _plain(value) for name, value in report.items()}
+
+
+def _pair_histogram(scores: np.ndarray, changed: np.ndarray) -> EvidenceHistogram:
+    histogram = EvidenceHistogram()
+    histogram.add(scores[None], changed[None])
+    return histogram
+
+
+def _curve(histogram: EvidenceHistogram) -> dict[str, list[float]]:
+    names = ("thresholds", "precision", "recall")
+    return {
+        n: [round(float(v), 5) for v in c] for n, c in zip(names, histogram.precision_recall(), strict=True)
+    }
 
 
 def evaluate_heatmaps(
@@ -81,7 +98,9 @@ def evaluate_heatmaps(
     says nochange; others without a mask are skipped and named.
 
     Writes <field>_ap, <field>_iou and <field>_outcome (found, missed, false_alarm or
-    quiet at the threshold), and <field>_score where there was none.
+    quiet at the threshold), and <field>_score where there was none. Regions and masks are
+    brought to the threshold. Two evaluations open in FiftyOne's Model Evaluation panel,
+    <field>_pairs and <field>_pixels, and three saved views lead to the pairs that matter.
 
     Raises:
         NoTruthError: if a field is missing or no sample has both heatmap and mask.
@@ -113,6 +132,11 @@ def evaluate_heatmaps(
             f"no sample has both {heatmap_field!r} and {truth_field!r}: import masks or choose another field"
         )
     _store(samples, tally)
+    if threshold_of(dataset, heatmap_field) != threshold or not dataset.has_sample_field(names.segmentation):
+        yield from threshold_heatmaps(samples, heatmap_field, threshold)
+    yield Progress(len(ids), len(ids), len(tally.skipped), "registering for the Model Evaluation panel")
+    register_evaluations(samples, heatmap_field, truth_field)
+    save_views(dataset, heatmap_field)
 
 
 def outcome_of(score: float, changed: bool, threshold: float) -> str:

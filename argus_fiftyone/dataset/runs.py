@@ -11,6 +11,12 @@ from typing import Any
 import fiftyone as fo
 
 from argus_fiftyone import __version__
+from argus_fiftyone.dataset.evaluations import (
+    delete_evaluations,
+    delete_views,
+    register_evaluations,
+    save_views,
+)
 from argus_fiftyone.dataset.fields import (
     Dataset,
     RunFields,
@@ -157,16 +163,24 @@ def rename_run(dataset: Dataset, key: str, new_key: str) -> None:
 
 
 def _rename_evaluation(dataset: Dataset, old: str, new: str) -> None:
+    """The report moves along; FiftyOne's own evaluations and the views are made anew."""
     if dataset.has_run(evaluation_key(old)):
         dataset.rename_run(evaluation_key(old), evaluation_key(new))
         report = dataset.get_run_info(evaluation_key(new)).config.report
         update_run(dataset, evaluation_key(new), field=new, report={**report, "field": new})
+        delete_views(dataset, old)
+        delete_evaluations(dataset, old)
+        register_evaluations(dataset, new, report["truth"])
+        save_views(dataset, new)
 
 
 def delete_run(dataset: Dataset, key: str) -> int:
     """Remove a run's record, fields, decisions and files; returns how many files went."""
     record = run_record(dataset, key)
     names = [name for base in record["bases"] for name in RunFields.of(base).all()]
+    for base in record["bases"]:
+        delete_views(dataset, base)
+        delete_evaluations(dataset, base)
     present = [name for name in names if dataset.has_sample_field(name)]
     dataset.mask_targets = {n: t for n, t in dataset.mask_targets.items() if n not in names}
     if present:

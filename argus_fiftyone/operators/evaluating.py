@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import fiftyone as fo
 from fiftyone.operators import types
 
-from argus_fiftyone.dataset.fields import TRUTH, RunFields, Samples
+from argus_fiftyone.dataset.evaluations import curves_of, table_of
+from argus_fiftyone.dataset.fields import TRUTH, Dataset, RunFields, Samples
 from argus_fiftyone.dataset.ground_truth import evaluate_heatmaps, evaluation_reports
 from argus_fiftyone.dataset.reviews import filter_by_score
 from argus_fiftyone.dataset.runs import threshold_of
@@ -105,6 +106,52 @@ class EvaluateChangeHeatmaps(ArgusOperator):
         threshold = threshold_of(dataset, field) if threshold is None else threshold
         self.call(samples, delegate, field=field, threshold=threshold, truth=truth)
         return None if delegate else next(r for r in evaluation_reports(dataset) if r["field"] == field)
+
+
+class CompareChangeRuns(ArgusOperator):
+    """Evaluated heatmap fields in one table and one plot."""
+
+    title = (
+        "compare_change_runs",
+        "Compare evaluated runs",
+        "Put evaluated runs, encoders or other tools' heatmaps side by side in one table and one plot",
+    )
+
+    def resolve_input(self, ctx: Any) -> types.Property:
+        inputs = types.Object()
+        known = [report["field"] for report in evaluation_reports(ctx.dataset)]
+        if known:
+            choices = types.DropdownView(multiple=True)
+            for name in known:
+                choices.add_choice(name, label=name)
+            inputs.list(
+                "fields", types.String(), default=known, label="Heatmaps", view=choices
+            )
+        else:
+            blocked(inputs, "Nothing has been evaluated yet. Run *Evaluate change heatmaps* first.")
+        return types.Property(inputs, view=types.View(label="Compare evaluated runs"))
+
+    def execute(self, ctx: Any) -> dict[str, Any]:
+        wanted = ctx.params.get("fields")
+        reports = [r for r in evaluation_reports(ctx.dataset) if not wanted or r["field"] in wanted]
+        curves = {kind: curves_of(reports, kind) for kind in ("pair", "pixel")}
+        return {"fields": [r["field"] for r in reports], "table": table_of(reports), **curves}
+
+    def resolve_output(self, ctx: Any) -> Any:
+        outputs = types.Object()
+        table = types.TableView()
+        table.add_column("metric", label="")
+        for name in ctx.results.get("fields", []):
+            table.add_column(name, label=name)
+        outputs.list("table", types.Object(), view=table)
+        for kind, label in (("pair", "Flagging pairs"), ("pixel", "Marking pixels")):
+            axes = {"xaxis": {"title": "recall"}, "yaxis": {"title": "precision", "range": [0, 1.05]}}
+            outputs.plot(kind, label=f"{label}: precision against recall", layout=axes)
+        return types.Property(outputs, view=types.View(label="Evaluated runs side by side"))
+
+    def __call__(self, dataset: Dataset, fields: Sequence[str] | None = None) -> dict[str, Any]:
+        """The table's rows and the curves; None takes every evaluated field."""
+        return self.call(dataset, fields=None if fields is None else list(fields))
 
 
 class FilterByChangeScore(ArgusOperator):
