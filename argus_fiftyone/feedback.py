@@ -175,8 +175,8 @@ def refine(
 ) -> Refinement:
     """Weigh a query's prompts so that confirmed regions resemble it and rejected ones do not.
 
-    The posterior of a region is Σ_P w e^{τs} / Σ_{P∪N} w e^{τs} over positive prompts P
-    and negative ones N. Its logit is fitted to the decisions by balanced logistic loss,
+    The posterior of a region is that of `relevance.posterior`: weighed prompts, each side
+    averaged. Its logit is fitted to the decisions by balanced logistic loss,
     with log w drawn back to `start`, so that few decisions change little.
 
     Args:
@@ -246,7 +246,7 @@ def _folds(regions: DecidedRegions) -> list[np.ndarray]:
 def posterior_logits(
     similarities: np.ndarray, log_weights: np.ndarray, positive: np.ndarray, temperature: float
 ) -> np.ndarray:
-    """log p / (1 − p) of the weighed posterior, [regions].
+    """log p / (1 − p) of the weighed posterior, [regions]; as `relevance.posterior`, in numpy.
 
     Args:
         similarities: [regions, prompts] cosines.
@@ -255,7 +255,9 @@ def posterior_logits(
         temperature: τ.
     """
     terms = temperature * similarities + log_weights
-    return special.logsumexp(terms[:, positive], axis=1) - special.logsumexp(terms[:, ~positive], axis=1)
+    sides = (terms[:, positive], terms[:, ~positive])
+    for_it, against = (special.logsumexp(side, axis=1) - np.log(side.shape[1]) for side in sides)
+    return for_it - against
 
 
 def fit_log_weights(

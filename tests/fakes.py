@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from argus_fiftyone.compare import Comparison
-from argus_fiftyone.heatmap import find_regions
+from argus_fiftyone.heatmap import Region, find_regions
 from argus_fiftyone.pairs import Pair
 from argus_fiftyone.pictures import PictureError, read_picture, write_png
 from argus_fiftyone.settings import Settings
@@ -25,6 +24,20 @@ class FakeEncoder:
 
     name: str = "fake"
     note: str = "pixel difference, for tests"
+
+
+@dataclass
+class Comparison:
+    """As `compare.Comparison`, without importing torch."""
+
+    query: str
+    heatmap: np.ndarray
+    score: float
+    direction: str
+    alignment: str
+    regions: list[Region]
+    query_support: float = 1.0
+    warp: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
 
 @dataclass
@@ -98,5 +111,4 @@ def _comparison(heatmap: np.ndarray, query: str, settings: Settings) -> Comparis
         direction=regions[0].direction if regions else "none",
         alignment="none needed",
         regions=regions,
-        encoder="fake",
     )

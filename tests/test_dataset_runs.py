@@ -55,6 +55,7 @@ def test_a_run_writes_maps_regions_scores_and_words_on_the_after_slice(dataset: 
     assert after(dataset, "k_direction") == {"a": "appeared", "b": "disappeared", "c": "none", "d": "none"}
     assert after(dataset, "k_score")["a"] == pytest.approx(88 / 127)
     assert after(dataset, "k_alignment")["c"] == "none needed"
+    assert after(dataset, "k_warp")["a"] == [1, 0, 0, 0, 1, 0, 0, 0, 1]
     assert len(after(dataset, "k_regions")["a"].detections) == 1
     assert read_heatmap(after(dataset, "k")["b"]).min() == pytest.approx(-66 / 127, abs=1e-4)
     assert set(dataset.select_group_slices("before").values("k_score")) == {None}

@@ -38,6 +38,7 @@ class RunFields:
     direction: str
     support: str
     alignment: str
+    warp: str
     error: str
     review: str
     segmentation: str

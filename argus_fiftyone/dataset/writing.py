@@ -71,12 +71,13 @@ class RunWriter:
             names.direction: str(comparison.direction),
             names.support: float(comparison.query_support),
             names.alignment: comparison.alignment,
+            names.warp: [float(v) for v in comparison.warp],
             names.error: None,
         }
 
 
 def _failed(names: RunFields, error: str) -> dict[str, Any]:
-    emptied = (names.heatmap, names.score, names.direction, names.support, names.alignment)
+    emptied = (names.heatmap, names.score, names.direction, names.support, names.alignment, names.warp)
     return {names.error: error, **dict.fromkeys(emptied)}
 
 
@@ -91,6 +92,7 @@ def declare_fields(dataset: Dataset, names: RunFields) -> None:
         dataset.add_sample_field(name, fo.StringField)
     for name in (names.score, names.support):
         dataset.add_sample_field(name, fo.FloatField)
+    dataset.add_sample_field(names.warp, fo.ListField, subfield=fo.FloatField)
     dataset.create_index(names.score)
 
 
