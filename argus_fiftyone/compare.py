@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 
-from argus_fiftyone.heatmap import Direction, Region
+from argus_fiftyone.alignment import Alignment, align
+from argus_fiftyone.calibration import above_normal, as_evidence, pair_score, pixel_factor
+from argus_fiftyone.difference import Difference, enlarge, pixel_difference, unit_cells, visual_difference, window_novelty
+from argus_fiftyone.encoders import Encoder, PictureFeatures
+from argus_fiftyone.heatmap import Direction, Region, assemble, find_regions, main_direction, upsample
+from argus_fiftyone.pictures import fitted_size, read_picture, resize
+from argus_fiftyone.query import Query, parse_query
+from argus_fiftyone.relevance import gate, posterior, weights_of
+from argus_fiftyone.settings import LONGEST_MAP_SIDE, Settings
 
 
 @dataclass(frozen=True)
@@ -21,10 +32,11 @@ class Comparison:
         score: evidence for the queried change anywhere in the pair, in [0, 1],
             comparable across pairs.
         direction: of the strongest evidence; "none" below the threshold.
-        alignment: what alignment did, in one phrase, e.g. "homography (212 inliers, 5 px)".
+        alignment: what alignment did, in one phrase, e.g. "homography from 212 inliers (match 0.91)".
         regions: strongest first.
         query_support: how far the encoder understood the words, in [0, 1].
         encoder: name (and note) of what made it.
+        warp: nine numbers, row by row: fractions of the before picture → of the after picture.
     """
 
     query: str
@@ -35,3 +47,124 @@ class Comparison:
     regions: list[Region] = field(default_factory=list)
     query_support: float = 1.0
     encoder: str = ""
+    warp: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+
+
+def compare_files(
+    before: str | os.PathLike[str], after: str | os.PathLike[str], query: str, encoder: Encoder, settings: Settings
+) -> tuple[np.ndarray, Comparison]:
+    """Compare two files; the after picture as read, and the comparison.
+
+    Raises:
+        PictureError: if either file cannot be read.
+    """
+    pictures = [read_picture(path, LONGEST_MAP_SIDE) for path in (before, after)]
+    return pictures[1], compare_pictures(pictures[0], pictures[1], [query], encoder, settings)[0]
+
+
+def compare_pictures(
+    before: np.ndarray, after: np.ndarray, queries: Sequence[str | Query], encoder: Encoder, settings: Settings
+) -> list[Comparison]:
+    """Compare two pictures; one comparison per query, all sharing one encoding.
+
+    Args:
+        before, after: uint8 [height, width, 3] RGB, of any two sizes.
+        queries: texts, or parsed queries; an empty text asks for any change.
+    """
+    size = encoding_size(after.shape[:2], encoder.cell, settings.resolution)
+    alignment = align(resize(before, size), resize(after, size))
+    old, new = encoder.encode_pictures([alignment.before, resize(after, size)])
+    evidence = see(alignment, resize(after, size), old, new, encoder)
+    map_size = fitted_size(*after.shape[:2], LONGEST_MAP_SIDE)
+    parsed = [query if isinstance(query, Query) else parse_query(query) for query in queries]
+    return [_answer(query, evidence, (old, new), map_size, encoder, settings) for query in parsed]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a pair shows before anyone asks anything; shared by all queries.
+
+    Attributes:
+        novelty: above what is normal for the pair, on the finest patch grid.
+        scores: pair scores of the after and of the before picture's novelty, in [0, 1].
+        alignment: what alignment did.
+    """
+
+    novelty: Difference
+    scores: tuple[float, float]
+    alignment: Alignment
+
+
+def see(
+    alignment: Alignment, after: np.ndarray, old: PictureFeatures, new: PictureFeatures, encoder: Encoder
+) -> Evidence:
+    """The visual half of the corridor: difference, pixels where they count, normal removed."""
+    difference = visual_difference(old.visual, new.visual, encoder.level_weights)
+    grid = tuple(difference.after_novelty.shape)
+    in_view = resize(alignment.in_view.astype(np.uint8), grid) > 0
+    pixels = _pixel_factor(alignment, after, grid)
+    sides = [
+        torch.from_numpy((above_normal(side.cpu().numpy(), in_view) * pixels).astype(np.float32))
+        for side in (difference.after_novelty, difference.before_novelty)
+    ]
+    return Evidence(Difference(*sides), _scores(alignment, old, new), alignment)
+
+
+def encoding_size(size: tuple[int, int], cell: int, longest: int) -> tuple[int, int]:
+    """(height, width) with the long side at `longest`, both rounded to whole cells."""
+    scale = longest / max(size)
+    height, width = (max(cell, round(side * scale / cell) * cell) for side in size)
+    return height, width
+
+
+def _scores(alignment: Alignment, old: PictureFeatures, new: PictureFeatures) -> tuple[float, float]:
+    """Pair scores on the level in the middle, which tells nuisance from change best."""
+    level = min(2, len(new.visual) - 1)
+    sides = [side.cpu().numpy() for side in window_novelty(unit_cells(new.visual[level]), unit_cells(old.visual[level]), 2)]
+    in_view = resize(alignment.in_view.astype(np.uint8), sides[0].shape) > 0
+    return pair_score(sides[0], sides[1], in_view), pair_score(sides[1], sides[0], in_view)
+
+
+def _pixel_factor(alignment: Alignment, after: np.ndarray, grid: tuple[int, ...]) -> np.ndarray | float:
+    """How much single pixels add: only for registered pairs, and the less the light differs."""
+    if not alignment.registered:
+        return 1.0
+    return pixel_factor(pixel_difference(resize(alignment.before, grid), resize(after, grid)))
+
+
+def _answer(
+    query: Query,
+    evidence: Evidence,
+    features: tuple[PictureFeatures, PictureFeatures],
+    map_size: tuple[int, int],
+    encoder: Encoder,
+    settings: Settings,
+) -> Comparison:
+    """One query's reading of the shared evidence."""
+    support = 0.0 if query.is_open else encoder.understands(query.things)
+    after, before = evidence.novelty.after_novelty, evidence.novelty.before_novelty
+    if support > 0:
+        old, new = (_relevance(query, side, encoder) for side in features)
+        after, before = (n * enlarge(gate(r, support), n.shape) for n, r in ((after, new), (before, old)))
+    signed, changed_share = assemble(as_evidence(after.numpy()), as_evidence(before.numpy()), query.direction)
+    heatmap = upsample(signed, map_size)
+    score = float(np.clip(max(evidence.scores), 0, 1))
+    regions = find_regions(heatmap, resize(changed_share, map_size), settings.threshold)
+    return Comparison(
+        query=query.text,
+        heatmap=heatmap,
+        score=score,
+        direction=main_direction(regions),
+        alignment=evidence.alignment.outcome,
+        regions=regions,
+        query_support=support,
+        encoder=f"{encoder.name} ({encoder.note})" if encoder.note else encoder.name,
+        warp=tuple(float(v) for v in evidence.alignment.warp.ravel()),
+    )
+
+
+def _relevance(query: Query, features: PictureFeatures, encoder: Encoder) -> torch.Tensor:
+    """How far each cell of one picture shows the queried thing, [rows, cols] in [0, 1]."""
+    positive, negative = encoder.encode_text(query.positive), encoder.encode_text(query.negative)
+    log_weights = weights_of(query.positive + query.negative, query.log_weights, positive.device)
+    return posterior(features.text_aligned, positive, negative, encoder.temperature, log_weights).cpu()

@@ -1,4 +1,4 @@
-"""Pixel heatmaps → regions, and heatmaps → pictures for people."""
+"""Evidence on the patch grid → the signed heatmap in pixels, its regions, and pictures for people."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from typing import Literal
 
 import cv2
 import numpy as np
+
+from argus_fiftyone.query import Wanted
+
+OTHER_DIRECTION = 0.4
+"""What is left of a change in another direction than the one asked for; directions can be misread."""
 
 Direction = Literal["appeared", "disappeared", "changed", "none"]
 
@@ -28,6 +33,42 @@ class Region:
     direction: Direction
     score: float
     area: int
+
+
+def assemble(after_evidence: np.ndarray, before_evidence: np.ndarray, wanted: Wanted) -> tuple[np.ndarray, np.ndarray]:
+    """Signed evidence, and the share of it that is change in place.
+
+    What is new in the after picture counts as +. What is new in the before picture
+    vanished and counts as −, as far as it exceeds the novelty of what came in its place.
+    Where only vanishing is asked for, the roles are exchanged.
+
+    Args:
+        after_evidence, before_evidence: [rows, cols] in [0, 1].
+        wanted: the direction the query asks for.
+
+    Returns:
+        signed [rows, cols] in [-1, 1], and the changed share [rows, cols] in [0, 1].
+    """
+    if wanted == "disappeared":
+        signed, share = assemble(before_evidence, after_evidence, "appeared")
+        return -signed, share
+    vanished = np.maximum(before_evidence - after_evidence, 0)
+    if wanted != "any":
+        vanished = OTHER_DIRECTION * vanished
+    in_place = np.minimum(after_evidence, before_evidence)
+    signed = np.where(after_evidence >= vanished, after_evidence, -vanished)
+    return signed, in_place / np.maximum(np.maximum(after_evidence, before_evidence), 1e-6)
+
+
+def upsample(signed: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The heatmap in pixels: float32 [height, width] in [-1, 1], smooth between cells."""
+    height, width = size
+    return np.clip(cv2.resize(signed.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR), -1, 1)
+
+
+def main_direction(regions: list[Region]) -> Direction:
+    """The direction of the strongest region; "none" where there is none."""
+    return regions[0].direction if regions else "none"
 
 
 def find_regions(heatmap: np.ndarray, changed: np.ndarray, threshold: float, smallest: int = 12) -> list[Region]:

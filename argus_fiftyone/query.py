@@ -7,7 +7,8 @@ become a direction and never reach the encoder.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 Wanted = Literal["appeared", "disappeared", "changed", "any"]
@@ -47,6 +48,8 @@ class Query:
         place: what the thing is on or in ("the cookie"); "" where none is named.
         state: the defect word found in it ("crack"); "" for objects.
         direction: what must have happened to it; "any" where the words leave it open.
+        contrast: further prompts of what it is not, e.g. learned from rejected regions.
+        log_weights: by prompt; how much more than the others it counts, 0 where absent.
     """
 
     text: str
@@ -54,6 +57,8 @@ class Query:
     place: str
     state: str
     direction: Wanted
+    contrast: tuple[str, ...] = ()
+    log_weights: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def is_open(self) -> bool:
@@ -75,7 +80,7 @@ class Query:
         if self.state:
             place = re.sub(_ARTICLES, "", self.place) or "surface"
             own += [f"a flawless {place}", f"an intact {place}", f"a clean {place}"]
-        return tuple(own) + EVERYDAY
+        return tuple(own) + EVERYDAY + self.contrast
 
     def _wordings(self, thing: str) -> list[str]:
         return [thing, f"{thing} on {self.place}"] if self.place and self.state else [thing]

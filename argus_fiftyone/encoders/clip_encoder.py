@@ -67,6 +67,7 @@ class ClipEncoder:
         self.note = RANDOM_NOTE if parsed.kind == "random" else ""
         self.cell: int = model.visual.patch_size[0]
         self.temperature = TEMPERATURE
+        self.level_weights = (1.0, 1.0)
         self.attention, self.sigma, self.precision = attention, sigma, "fp32"
         self.model, self._tokenizer = model, tokenizer
         self._mean = torch.tensor(entry.get("mean") or OPENAI_MEAN).view(1, 3, 1, 1)
@@ -120,6 +121,10 @@ class ClipEncoder:
         if not prompts:
             return torch.zeros(0, self.model.visual.proj.shape[1], device=self.device)
         return torch.stack([self._texts[p] for p in prompts])
+
+    def understands(self, things: Sequence[str]) -> float:
+        """1 for any words: CLIP read hundreds of millions of captions. 0 for none, and for random weights."""
+        return 0.0 if self.note or not things else 1.0
 
     def _check(self, pictures: Sequence[np.ndarray]) -> None:
         first = pictures[0].shape

@@ -35,6 +35,7 @@ class MiniEncoder:
     note = ""
     cell = 32
     temperature = 10.0
+    level_weights = (1.0, 2.0, 2.0, 1.0)
 
     def __init__(self, device: str = "cpu"):
         self.device = torch.device(device)
@@ -48,7 +49,7 @@ class MiniEncoder:
     def encode_pictures(self, pictures: Sequence[np.ndarray]) -> list[PictureFeatures]:
         batch = _as_input(pictures, self.cell).to(self.device)
         stages = self._stages(batch)
-        visual = [functional.normalize(stage, dim=1).permute(0, 2, 3, 1) for stage in stages]
+        visual = [stage.permute(0, 2, 3, 1) for stage in stages]
         text_aligned = self._text_aligned(stages[-1])
         whole = functional.normalize(text_aligned.mean(dim=(1, 2)), dim=-1)
         return [
@@ -59,6 +60,14 @@ class MiniEncoder:
     @torch.inference_mode()
     def encode_text(self, prompts: Sequence[str]) -> torch.Tensor:
         return functional.normalize(self._embed(prompts) - self._name_mean, dim=-1)
+
+    @torch.inference_mode()
+    def understands(self, things: Sequence[str]) -> float:
+        """Near 1 where a class name means the same as one of the things, 0 where none does."""
+        if not things:
+            return 0.0
+        nearest = self._embed(things) @ functional.normalize(self._names + self._name_mean, dim=-1).T
+        return float(((nearest.max() - 0.45) / 0.3).clamp(0, 1))
 
     def _stages(self, batch: torch.Tensor) -> list[torch.Tensor]:
         """Raw block outputs [batch, channels, rows, cols], stride 4 first."""

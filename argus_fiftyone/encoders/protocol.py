@@ -15,8 +15,9 @@ class PictureFeatures:
     """What an encoder sees in one picture.
 
     Attributes:
-        visual: one tensor per level, finest first, each [rows, cols, dim] with cells of
-            unit length. Levels may differ in grid and dimension.
+        visual: one tensor per level, finest first, each [rows, cols, dim]. A cell's length
+            says how much there is to see in it (all 1 where the tower has no such notion).
+            Levels may differ in grid and dimension.
         text_aligned: [rows, cols, dim], cells of unit length, comparable by dot product
             with `Encoder.encode_text`.
         picture: [dim], unit length, the whole picture in the text-aligned space.
@@ -43,6 +44,9 @@ class Encoder(Protocol):
     temperature: float
     """τ that turns text similarities into posteriors: softmax(τ · cosine)."""
 
+    level_weights: tuple[float, ...]
+    """How much each visual level counts, finest first."""
+
     def encode_pictures(self, pictures: Sequence[np.ndarray]) -> list[PictureFeatures]:
         """Features of pictures of one common size.
 
@@ -56,6 +60,10 @@ class Encoder(Protocol):
 
     def encode_text(self, prompts: Sequence[str]) -> torch.Tensor:
         """Unit vectors [len(prompts), dim] in the space of `text_aligned`."""
+        ...
+
+    def understands(self, things: Sequence[str]) -> float:
+        """How far the towers know these words, in [0, 1]; 0 for nonsense and for no words."""
         ...
 
 

@@ -1,0 +1,201 @@
+"""What each picture shows that the other does not: features in, signed evidence out.
+
+Novelty is asymmetric on purpose. A crack that appeared has no counterpart before, while
+the sound surface it replaced is still to be found beside it afterwards: novelty of the
+after picture is high there and novelty of the before picture low. That asymmetry is the
+direction of the change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch.nn import functional
+
+LARGEST_SEARCH = 1700
+"""Above this many cells the search of the whole picture runs on cells pooled two by two."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Evidence of change on the finest patch grid, [rows, cols], all ≥ 0.
+
+    Exchanging the pictures exchanges `appeared` and `disappeared`, and the two novelties.
+
+    Attributes:
+        after_novelty: what the after picture shows and the before picture does not.
+        before_novelty: the reverse.
+    """
+
+    after_novelty: torch.Tensor
+    before_novelty: torch.Tensor
+
+    @property
+    def appeared(self) -> torch.Tensor:
+        """The after picture's novelty beyond the before picture's."""
+        return (self.after_novelty - self.before_novelty).clamp(min=0)
+
+    @property
+    def disappeared(self) -> torch.Tensor:
+        """The before picture's novelty beyond the after picture's."""
+        return (self.before_novelty - self.after_novelty).clamp(min=0)
+
+    @property
+    def changed(self) -> torch.Tensor:
+        """Novelty on both sides: the place shows one thing before and another after."""
+        return torch.minimum(self.after_novelty, self.before_novelty)
+
+
+def visual_difference(
+    before: Sequence[torch.Tensor], after: Sequence[torch.Tensor], weights: Sequence[float], reach: int = 2
+) -> Difference:
+    """Novelty of each picture against the other, over all levels.
+
+    Args:
+        before, after: levels, finest first, each [rows, cols, dim]; a cell's length says how
+            much there is to see in it.
+        weights: one per level, ≥ 0.
+        reach: cells of misalignment to forgive, on every level.
+
+    Raises:
+        ValueError: if the levels do not match in number or grid.
+    """
+    _require_matching(before, after, weights)
+    size = before[0].shape[:2]
+    sides = [torch.zeros(size, device=before[0].device) for _ in range(2)]
+    for old, new, weight in zip(before, after, weights, strict=True):
+        texture = _texture(old, new)
+        old, new = (unit_cells(level) for level in (old, new))
+        near, anywhere = window_novelty(new, old, reach), picture_novelty(new, old)
+        for side, local, overall in zip(sides, near, anywhere, strict=True):
+            side += weight / sum(weights) * enlarge(texture * (local + overall) / 2, size)
+    return Difference(*sides)
+
+
+def unit_cells(level: torch.Tensor) -> torch.Tensor:
+    """[rows, cols, dim] → float32 [dim, rows, cols] with cells of unit length.
+
+    Channels come first because sums over them are then whole-plane additions.
+    """
+    return functional.normalize(level.float(), dim=-1).permute(2, 0, 1).contiguous()
+
+
+def window_novelty(first: torch.Tensor, second: torch.Tensor, reach: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """1 − the best cosine within `reach` cells of the same place, for each picture against the other.
+
+    Args:
+        first, second: [dim, rows, cols], cells of unit length.
+
+    Returns:
+        Novelty of the first and of the second, each [rows, cols] in [0, 2].
+
+    Source:
+        Local-window nearest neighbour, as in GeSCF and Dual-Image Enhanced CLIP; the
+        window forgives what alignment left over. One product serves both directions.
+    """
+    best = [torch.full(first.shape[1:], -1.0, device=first.device) for _ in range(2)]
+    for down in range(-reach, reach + 1):
+        for right in range(-reach, reach + 1):
+            here, there = _overlap(first.shape[1:], down, right)
+            cosine = (first[(..., *here)] * second[(..., *there)]).sum(dim=0)
+            for side, place in zip(best, (here, there), strict=True):
+                side[place] = torch.maximum(side[place], cosine)
+    return (1 - best[0]).clamp(min=0), (1 - best[1]).clamp(min=0)
+
+
+def picture_novelty(first: torch.Tensor, second: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """1 − the best cosine anywhere in the other picture, for each picture.
+
+    This is what tells a defect from another specimen's harmless texture: the texture is
+    found again somewhere, the defect is not.
+
+    Args:
+        first, second: [dim, rows, cols], cells of unit length.
+
+    Returns:
+        Novelty of the first and of the second, each [rows, cols] in [0, 2].
+
+    Source:
+        One-reference nearest neighbour as in PatchCore and AnomalyDINO, without a memory bank.
+    """
+    size = first.shape[1:]
+    while first.shape[1] * first.shape[2] > LARGEST_SEARCH:
+        first, second = _pooled(first), _pooled(second)
+    grid = first.shape[1:]
+    bank = second.flatten(1)
+    best_first, best_second = [], torch.full((bank.shape[1],), -1.0, device=bank.device)
+    for some in first.flatten(1).T.split(1024):
+        cosine = some @ bank
+        best_first.append(cosine.amax(dim=1))
+        best_second = torch.maximum(best_second, cosine.amax(dim=0))
+    found = torch.cat(best_first), best_second
+    first_novelty, second_novelty = (enlarge((1 - best).clamp(min=0).reshape(grid), size) for best in found)
+    return first_novelty, second_novelty
+
+
+def _overlap(size: torch.Size, down: int, right: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """The parts of two equal grids that meet when the second is moved by (down, right)."""
+    rows, cols = size
+    here = slice(max(0, -down), min(rows, rows - down)), slice(max(0, -right), min(cols, cols - right))
+    there = slice(max(0, down), min(rows, rows + down)), slice(max(0, right), min(cols, cols + right))
+    return here, there
+
+
+def pixel_difference(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Difference of colours that a change of light does not explain.
+
+    Args:
+        before, after: uint8 [height, width, 3] RGB, registered.
+
+    Returns:
+        float32 [height, width] ≥ 0, in grey levels; 0 for identical pictures.
+    """
+    matched = _match_light(before.astype(np.float32), after.astype(np.float32))
+    colour = np.abs(cv2.GaussianBlur(after - matched, (0, 0), 1.0)).mean(axis=2)
+    lab = [cv2.cvtColor(p, cv2.COLOR_RGB2LAB).astype(np.float32)[..., 1:] for p in (before, after)]
+    hue = lab[1] - lab[0]
+    hue = np.abs(cv2.GaussianBlur(hue - hue.mean(axis=(0, 1)), (0, 0), 1.0)).sum(axis=2)
+    return colour + 0.5 * hue
+
+
+def _match_light(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """The before picture under the after picture's light: one gain and offset per channel.
+
+    The gain is capped, so that light is matched and a real change of colour is not.
+    """
+    spread = [picture.std(axis=(0, 1)) + 1 for picture in (before, after)]
+    gain = np.clip(spread[1] / spread[0], 0.5, 2)
+    return (before - before.mean(axis=(0, 1))) * gain + after.mean(axis=(0, 1))
+
+
+def _texture(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
+    """How much there is to see in each cell of either picture, in (0, 1], median and above 1.
+
+    Cells with nothing in them have a direction made of noise; light alone turns it.
+    """
+    length = torch.maximum(before.float().norm(dim=-1), after.float().norm(dim=-1))
+    return (length / length.median().clamp(min=1e-6)).clamp(max=1)
+
+
+def enlarge(values: torch.Tensor, size: tuple[int, ...] | torch.Size) -> torch.Tensor:
+    """[rows, cols] brought to another grid by bilinear interpolation."""
+    if values.shape == torch.Size(size):
+        return values
+    return functional.interpolate(values[None, None], size=tuple(size), mode="bilinear", align_corners=False)[0, 0]
+
+
+def _pooled(cells: torch.Tensor) -> torch.Tensor:
+    return functional.normalize(functional.avg_pool2d(cells[None], 2)[0], dim=0)
+
+
+def _require_matching(before: Sequence[torch.Tensor], after: Sequence[torch.Tensor], weights: Sequence[float]) -> None:
+    grids = [tuple(level.shape) for level in before], [tuple(level.shape) for level in after]
+    if grids[0] != grids[1] or len(weights) != len(before):
+        raise ValueError(
+            f"before and after need the same levels and one weight each, got {grids[0]}, {grids[1]} "
+            f"and {len(weights)} weights: were both pictures resized to one size?"
+        )
