@@ -1,0 +1,181 @@
+"""A small trained head for the `mini` encoder: what changed here, in words.
+
+It reads the frozen image tower's raw maps of both pictures and gives, per cell, an
+embedding that lies near a projection of the MiniLM text that names the change there.
+The pictures are read once; every further query is one small matrix product.
+How it was trained and on what: docs/mini.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from argus_fiftyone.encoders.mini_match import EVIDENCE, FOLDED, SeenPair, resized, see
+
+WEIGHTS = Path(__file__).with_name("mini_head.safetensors")
+TEXT_SIZE = 384
+
+
+@dataclass(frozen=True)
+class ChangeDescription:
+    """What the head says of a pair; rows and cols are those of the stride-8 map.
+
+    Attributes:
+        embedding: [rows, cols, dim], unit length; compare with `MiniHead.embed_queries`.
+        changed: [rows, cols] in [0, 1], the probability that anything changed but nuisance.
+        direction: [rows, cols, 3], probabilities of appeared, disappeared, changed in place.
+    """
+
+    embedding: Tensor
+    changed: Tensor
+    direction: Tensor
+
+
+class _Mixing(nn.Module):
+    """A residual block: each channel looks around, then the channels of a cell confer."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.around = nn.Conv2d(width, width, 5, padding=2, padding_mode="replicate", groups=width)
+        self.norm = nn.GroupNorm(1, width)
+        self.confer = nn.Sequential(nn.Conv2d(width, 2 * width, 1), nn.GELU(), nn.Conv2d(2 * width, width, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.confer(self.norm(self.around(x)))
+
+
+class MiniHead(nn.Module):
+    """See the module. `describe_change` and `match` are what an engine calls."""
+
+    channel_mean: Tensor
+    channel_scale: Tensor
+    text_mean: Tensor
+    known: Tensor
+    understanding: Tensor
+
+    def __init__(self, width: int = 96, dim: int = 64, known: int = 512, blocks: int = 2):
+        super().__init__()
+        self.dim = dim
+        self.before = nn.ModuleList(nn.Conv2d(size, width, 1, bias=False) for size in FOLDED)
+        self.after = nn.ModuleList(nn.Conv2d(size, width, 1, bias=False) for size in FOLDED)
+        self.gone = nn.ModuleList(nn.Conv2d(size, width, 1, bias=False) for size in FOLDED[1:3])
+        self.come = nn.ModuleList(nn.Conv2d(size, width, 1, bias=False) for size in FOLDED[1:3])
+        self.evidence = nn.Conv2d(2 * EVIDENCE, width, 1)
+        self.trunk = nn.Sequential(
+            nn.GELU(), *(_Mixing(width) for _ in range(blocks)), nn.GroupNorm(1, width)
+        )
+        self.out = nn.Conv2d(width, dim + 4, 1)
+        self.text = nn.Linear(TEXT_SIZE, dim)
+        self.match_scale = nn.Parameter(torch.tensor(2.3))
+        self.match_bias = nn.Parameter(torch.tensor(-4.0))
+        self.drop = nn.Dropout2d(0.1)
+        self.register_buffer("channel_mean", torch.zeros(sum(FOLDED)))
+        self.register_buffer("channel_scale", torch.ones(sum(FOLDED)))
+        self.register_buffer("text_mean", torch.zeros(TEXT_SIZE))
+        self.register_buffer("known", torch.zeros(known, TEXT_SIZE))
+        self.register_buffer("understanding", torch.tensor([0.0, 1.0]))
+
+    @classmethod
+    def load(cls, device: str | torch.device = "cpu", file: Path = WEIGHTS) -> MiniHead:
+        """The trained head.
+
+        Raises:
+            FileNotFoundError: if the weights are not beside this module.
+        """
+        from safetensors.torch import load_file
+
+        if not file.is_file():
+            raise FileNotFoundError(
+                f"{file}: expected the weights of the mini head; reinstall argus-fiftyone"
+            )
+        state = {name: tensor.float() for name, tensor in load_file(str(file)).items()}
+        head = cls(dim=state["text.weight"].shape[0], known=state["known"].shape[0])
+        head.load_state_dict(state)
+        return head.to(device).eval().requires_grad_(False)
+
+    @torch.inference_mode()
+    def describe_change(self, before: Sequence[Tensor], after: Sequence[Tensor]) -> ChangeDescription:
+        """Reads a pair once.
+
+        Args:
+            before, after: the tower's raw maps of stride 4, 8, 16 and 32, each
+                [channels, rows, cols] (not unit length); both pictures of one size.
+
+        Swapping the pictures exchanges appeared and disappeared and leaves `changed` as it is.
+        """
+        embedding, changed, direction = self.both_ways(
+            see(*([stage[None].float() for stage in stages] for stages in (before, after)))
+        )
+        ways = direction[0].softmax(dim=0).permute(1, 2, 0)
+        return ChangeDescription(embedding[0].permute(1, 2, 0), changed[0].sigmoid(), ways)
+
+    def both_ways(self, seen: SeenPair) -> tuple[Tensor, Tensor, Tensor]:
+        """Embeddings [n, dim, rows, cols], changed logits [n, rows, cols] and direction logits
+        [n, 3, rows, cols] of before→after, the latter two made exactly fair to both orders."""
+        embedding, changed, ways = self.one_way(seen)
+        _, changed_back, ways_back = self.one_way(seen.swapped())
+        # The way back sees every appearance as a disappearance.
+        return embedding, (changed + changed_back) / 2, (ways + ways_back[:, [1, 0, 2]]) / 2
+
+    def one_way(self, seen: SeenPair) -> tuple[Tensor, Tensor, Tensor]:
+        """As `both_ways`, reading the pair in one order only."""
+        size = seen.evidence.shape[-2:]
+        total = self.evidence(seen.evidence)
+        means, scales = (buffer.split(FOLDED) for buffer in (self.channel_mean, self.channel_scale))
+        for layers, maps, n, centred in self._inputs(seen):
+            for number, (layer, x) in enumerate(zip(layers, maps, strict=True), start=n):
+                x = (x - means[number][:, None, None] if centred else x) / scales[number][:, None, None]
+                total = total + resized(layer(self.drop(x)), size)
+        out = self.out(self.trunk(total))
+        return functional.normalize(out[:, : self.dim], dim=1), out[:, self.dim], out[:, self.dim + 1 :]
+
+    def _inputs(self, seen: SeenPair) -> list[tuple[nn.ModuleList, Sequence[Tensor], int, bool]]:
+        return [
+            (self.before, seen.before, 0, True), (self.after, seen.after, 0, True),
+            (self.gone, seen.gone, 1, False), (self.come, seen.come, 1, False),
+        ]  # fmt: skip
+
+    def embed_queries(self, minilm: Tensor) -> Tensor:
+        """MiniLM vectors [n, 384] → [n, dim], unit length."""
+        return functional.normalize(self.text(minilm.float() - self.text_mean), dim=-1)
+
+    @torch.inference_mode()
+    def understood(self, minilm: Tensor) -> Tensor:
+        """How near each query [n, 384] lies to wordings the head was trained on: [n] in [0, 1].
+
+        0.5 is where held-out wordings of known changes and unrelated sentences balance.
+        """
+        nearest = (
+            (functional.normalize(minilm.float(), dim=-1) @ self.known.T).topk(3, dim=-1).values.mean(dim=-1)
+        )
+        return torch.sigmoid((nearest - self.understanding[0]) * self.understanding[1])
+
+    @torch.inference_mode()
+    def match(self, description: ChangeDescription, queries: Tensor) -> Tensor:
+        """How well each query (from `embed_queries`) names the change of each cell, were it
+        changed at all: [n, rows, cols] in [0, 1]. Multiply by `description.changed` for a heatmap."""
+        cosines = torch.einsum("rcd,nd->nrc", description.embedding, queries)
+        return self.match_logits(cosines).sigmoid()
+
+    def match_logits(self, cosines: Tensor) -> Tensor:
+        return self.match_scale.exp() * cosines + self.match_bias
+
+
+def combine(head: Tensor, conse: Tensor, understood: Tensor) -> Tensor:
+    """Both readings of the words, each as far as it can be trusted.
+
+    Args:
+        head: [n, rows, cols] from `MiniHead.match`. conse: the same shape, a posterior.
+        understood: [n] from `MiniHead.understood`.
+
+    Returns:
+        [n, rows, cols] in [0, 1]: the head where it understood, ConSE where it did not.
+    """
+    trust = understood[:, None, None]
+    return head**trust * conse ** (1 - trust)

@@ -1,0 +1,95 @@
+"""The trained head of `mini`: reads a pair once, answers many queries, knows which way."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from argus_fiftyone.encoders.mini_head import TEXT_SIZE, WEIGHTS, MiniHead, combine
+from argus_fiftyone.encoders.mini_match import CHANNELS, see
+
+
+@pytest.fixture(scope="module")
+def head() -> MiniHead:
+    return MiniHead.load()
+
+
+def maps(seed: int, rows: int = 32, cols: int = 24) -> list[torch.Tensor]:
+    """Made-up raw maps of strides 4, 8, 16 and 32 of a picture of 4·rows × 4·cols pixels."""
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randn(c, rows >> n, cols >> n, generator=generator) for n, c in enumerate(CHANNELS)]
+
+
+def test_a_description_has_unit_embeddings_and_probabilities_on_the_stride_8_grid(head):
+    told = head.describe_change(maps(1), maps(2))
+    assert told.embedding.shape == (16, 12, head.dim)
+    assert told.changed.shape == (16, 12)
+    assert told.direction.shape == (16, 12, 3)
+    torch.testing.assert_close(told.embedding.norm(dim=-1), torch.ones(16, 12))
+    torch.testing.assert_close(told.direction.sum(dim=-1), torch.ones(16, 12))
+    assert told.changed.min() >= 0
+    assert told.changed.max() <= 1
+
+
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 2**16))
+def test_swapping_before_and_after_exchanges_appeared_and_disappeared(head, seed):
+    forth, back = (
+        head.describe_change(maps(seed), maps(seed + 1)),
+        head.describe_change(maps(seed + 1), maps(seed)),
+    )
+    torch.testing.assert_close(forth.changed, back.changed, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(forth.direction[..., [1, 0, 2]], back.direction, atol=1e-5, rtol=1e-4)
+
+
+def test_two_equal_pictures_leave_no_evidence_and_no_change(head):
+    same = maps(3)
+    assert see(*([stage[None] for stage in same] for _ in range(2))).evidence.abs().max() < 1e-5
+    assert head.describe_change(same, same).changed.max() < 0.5
+
+
+def test_a_shift_by_one_cell_is_matched_away_inside_the_picture():
+    before = [*maps(4, 64, 64)[:3], torch.ones(CHANNELS[3], 8, 8)]
+    after = [
+        torch.roll(stage, steps, (1, 2))
+        for stage, steps in zip(before, ((2, 2), (1, 1), (0, 0), (0, 0)), strict=True)
+    ]
+    evidence = see([s[None] for s in before], [s[None] for s in after]).evidence
+    assert evidence[..., 4:-4, 4:-4].max() < 1e-4
+
+
+def test_each_query_is_answered_as_if_it_were_asked_alone(head):
+    told = head.describe_change(maps(5), maps(6))
+    queries = head.embed_queries(torch.randn(7, TEXT_SIZE, generator=torch.Generator().manual_seed(0)))
+    together = head.match(told, queries)
+    assert together.shape == (7, 16, 12)
+    assert together.min() >= 0
+    assert together.max() <= 1
+    torch.testing.assert_close(together[3], head.match(told, queries[3:4])[0])
+
+
+def test_training_wordings_are_understood_and_random_vectors_are_not(head):
+    assert head.understood(head.known[:50]).min() > 0.5
+    noise = torch.nn.functional.normalize(
+        torch.randn(50, TEXT_SIZE, generator=torch.Generator().manual_seed(1)), dim=1
+    )
+    assert head.understood(noise).max() < 0.1
+
+
+def test_combining_hands_over_to_conse_as_understanding_falls():
+    head_says, conse_says = torch.full((1, 2, 2), 0.9), torch.full((1, 2, 2), 0.2)
+    answers = [combine(head_says, conse_says, torch.tensor([u])).mean().item() for u in (0.0, 0.5, 1.0)]
+    assert answers == sorted(answers)
+    assert answers[0] == pytest.approx(0.2)
+    assert answers[2] == pytest.approx(0.9)
+
+
+def test_missing_weights_are_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"none\.safetensors"):
+        MiniHead.load(file=tmp_path / "none.safetensors")
+
+
+def test_the_weights_stay_small():
+    assert WEIGHTS.stat().st_size < 4_000_000

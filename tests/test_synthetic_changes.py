@@ -1,0 +1,92 @@
+"""The generator of synthetic pairs behind the `mini` head, and its wordings."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from training import boards, captions, features, vocabulary
+from training.marks import MARKS
+from training.pairs import Assets, make_pair
+from training.scene import APPEARED, DISAPPEARED, SIDE
+from training.surfaces import SURFACES
+
+
+@pytest.fixture(scope="module")
+def assets() -> Assets:
+    rng = np.random.default_rng(0)
+    picture = rng.random((400, 400, 3), np.float32)
+    cut_out = rng.random((128, 128, 4), np.float32)
+    return Assets({"wall": picture, "grass": picture}, [picture], {"red apple": cut_out, "teapot": cut_out})
+
+
+def test_a_seed_always_gives_the_same_pair(assets):
+    first, second = make_pair(7, assets), make_pair(7, assets)
+    assert np.array_equal(first.before, second.before)
+    assert np.array_equal(first.after, second.after)
+    assert first.changes[:0] == second.changes[:0]
+
+
+def test_pairs_of_many_seeds_are_pictures_with_known_kinds_and_surfaces(assets):
+    parts = {*vocabulary.PART_WORDS, *assets.objects, ""}
+    for seed in range(30):
+        pair = make_pair(seed, assets)
+        assert pair.before.shape == pair.after.shape == (SIDE, SIDE, 3)
+        assert pair.before.dtype == pair.after.dtype == np.uint8
+        for change in pair.changes:
+            assert change.kind in {*vocabulary.KIND_WORDS, "part"}
+            assert change.surface in {*vocabulary.SURFACE_WORDS, "scene"}
+            assert change.part in parts
+            assert change.mask.shape == (SIDE, SIDE)
+
+
+def test_some_pairs_show_no_change_and_some_show_several(assets):
+    counts = {len(make_pair(seed, assets).changes) for seed in range(30)}
+    assert 0 in counts
+    assert max(counts) >= 2
+
+
+@pytest.mark.parametrize("kind", sorted(MARKS))
+def test_every_mark_changes_its_mask_more_than_the_rest(kind):
+    made = SURFACES["biscuit"](np.random.default_rng(1), np.random.default_rng(2))
+    mark = MARKS[kind](made, np.random.default_rng(3))
+    moved = np.abs(mark.laid_on(made.picture) - made.picture).mean(axis=2)
+    assert mark.mask.any()
+    assert moved[mark.mask].mean() > 4 * moved[~mark.mask].mean()
+
+
+@pytest.mark.parametrize("fault", sorted(boards.FAULTS))
+def test_every_board_fault_alters_the_copper_in_one_small_place(fault):
+    rng = np.random.default_rng(5)
+    made = boards.board(rng)
+    changed = made.copper != boards.FAULTS[fault](made, rng)
+    assert 0 < changed.sum() < 4000
+
+
+def test_cells_of_a_pair_number_its_changes(assets):
+    pair = next(p for p in (make_pair(seed, assets) for seed in range(30)) if len(p.changes) == 1)
+    assert set(np.unique(features.cells_of(pair))) <= {0, 1, features.IGNORED}
+
+
+def test_held_out_wordings_occur_in_no_training_phrase():
+    training = {phrase.text for phrase in captions.phrase_bank([], held_out=False)}
+    held_out = {phrase.text for phrase in captions.phrase_bank([], held_out=True)}
+    assert len(training) > 5000
+    assert not training & held_out
+
+
+def test_wordings_of_held_out_kinds_are_not_trained():
+    for phrase in captions.phrase_bank([], held_out=False):
+        assert len(phrase.kinds) > 1 or not phrase.kinds & set(vocabulary.HELD_OUT_KINDS)
+
+
+def test_missing_is_true_only_of_what_disappeared():
+    missing = next(p for p in captions.phrase_bank([], held_out=False) if p.text == "missing screw")
+    assert missing.fits("part", "assembly", DISAPPEARED, "screw")
+    assert not missing.fits("part", "assembly", APPEARED, "screw")
+    assert not missing.fits("part", "assembly", DISAPPEARED, "washer")
+
+
+def test_phrases_kept_out_are_in_no_bank():
+    for held_out in (False, True):
+        assert not captions.KEPT_OUT & {phrase.text for phrase in captions.phrase_bank([], held_out)}

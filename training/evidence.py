@@ -1,0 +1,93 @@
+"""Reads real pairs for the language tests: frozen features once, kept in a folder."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from argus_fiftyone import pictures
+from argus_fiftyone.encoders import mini
+from argus_fiftyone.encoders.mini_match import SeenPair, see
+from training.features import MAPS
+
+LONGEST = 640
+DEFECT_SOURCES = ("bsdata_wear", "fgcd", "deeppcb", "magnetic_tile", "aws_cookies", "crackforest")
+Row = dict[str, str]
+
+
+def rows_of(pairs_csv: Path, sources: tuple[str, ...] = (), label: str = "change") -> list[Row]:
+    """Rows of pairs.csv with absolute paths, of some sources (all if none are named)."""
+    with pairs_csv.open(newline="") as handle:
+        rows = [
+            row
+            for row in csv.DictReader(handle)
+            if row["label"] == label and (not sources or row["source"] in sources)
+        ]
+    for row in rows:
+        row.update({part: str(pairs_csv.parent / row[part]) for part in ("before", "after", "mask")})
+    return rows
+
+
+class PairReader:
+    """The frozen half of the work: pictures → `SeenPair`, read from `cache` where it lies there."""
+
+    def __init__(self, cache: Path):
+        self.cache = cache
+        self.encoder = mini.MiniEncoder("cpu")
+
+    @torch.inference_mode()
+    def seen(self, row: Row) -> SeenPair:
+        file = self.cache / f"{Path(row['after']).parent.parent.name}_{row['id'].replace('/', '_')}.npz"
+        if not file.exists():
+            self.cache.mkdir(parents=True, exist_ok=True)
+            self._write(file, row)
+        with np.load(file) as stored:
+            maps = {name: torch.from_numpy(stored[name]).float() for name in (*MAPS, "evidence")}
+        grouped = {
+            role: [maps[n] for n in MAPS if n.startswith(role)]
+            for role in ("before", "after", "gone", "come")
+        }
+        return SeenPair(**grouped, evidence=maps["evidence"])
+
+    def _write(self, file: Path, row: Row) -> None:
+        after = pictures.read_picture(row["after"])
+        scale = LONGEST / max(after.shape[:2])
+        size = (
+            max(round(after.shape[0] * scale / 32), 1) * 32,
+            max(round(after.shape[1] * scale / 32), 1) * 32,
+        )
+        both = [pictures.resize(p, size) for p in (pictures.read_picture(row["before"]), after)]
+        stages = self.encoder._stages(mini._as_input(both, 32))
+        found = see([stage[:1] for stage in stages], [stage[1:] for stage in stages])
+        flat = zip(MAPS, [*found.before, *found.after, *found.gone, *found.come], strict=True)
+        np.savez(
+            file,
+            evidence=found.evidence.half().numpy(),
+            **{name: array.half().numpy() for name, array in flat},
+        )
+
+    @torch.inference_mode()
+    def conse(self, seen: SeenPair, prompts: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
+        """ConSE posteriors of before and after, [queries, rows, cols] each: τ = 40 against `others`."""
+        told = []
+        for stage in (seen.before[3], seen.after[3]):
+            cells = self.encoder._text_aligned(stage)[0]
+            positive, negative = (
+                torch.einsum("rcd,nd->nrc", cells, prompts),
+                torch.einsum("rcd,nd->nrc", cells, others),
+            )
+            told.append(torch.sigmoid(40 * (positive - negative.amax(dim=0))))
+        return told[0], told[1]
+
+
+def mask_cells(row: Row, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """(changed, surely unchanged) cells, bool; cells near a mask are neither."""
+    mask = torch.from_numpy(pictures.read_mask(row["mask"]).astype(np.float32))[None, None]
+    share = functional.adaptive_max_pool2d(mask, size)[0, 0]
+    near = functional.max_pool2d(share[None, None], 5, 1, 2)[0, 0]
+    return (share > 0).numpy(), (near == 0).numpy()

@@ -1,0 +1,146 @@
+"""Trains the head: `python -m training.train WORK [--pairs 4000] [--epochs 8]`.
+
+WORK keeps downloads, the frozen features and checkpoints; a run that was stopped goes on
+where it was. The result lies in WORK/mini_head.safetensors.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from argus_fiftyone.encoders.mini_head import MiniHead
+from training import batches, features, sources, validation, wordings
+
+VALIDATION_SEED = 900_000
+BATCH = 16
+
+
+def losses(head: MiniHead, batch: batches.Batch) -> dict[str, Tensor]:
+    """Every term of the training loss for one batch."""
+    embedding, changed, direction = head.one_way(batch.seen)
+    told = batch.cells != features.IGNORED
+    is_changed = (batch.cells > 0) & told
+    terms = {"changed": _changed_loss(changed, is_changed, told)}
+    if is_changed.any():
+        terms["direction"] = functional.cross_entropy(
+            direction.permute(0, 2, 3, 1)[is_changed], batch.directions[is_changed]
+        )
+    queries = head.embed_queries(batch.texts + 0.02 * torch.randn_like(batch.texts))
+    flat = embedding.permute(0, 2, 3, 1)
+    terms["match"] = 2 * _match_loss(head, flat[batch.picked], queries, batch.truth)
+    terms["quiet"] = 0.5 * functional.softplus(head.match_logits(flat[batch.quiet] @ queries.T)).mean()
+    return terms
+
+
+def _changed_loss(logits: Tensor, target: Tensor, told: Tensor) -> Tensor:
+    """Cross-entropy and a Dice term, so that small changes count."""
+    truth = target[told].float()
+    plain = functional.binary_cross_entropy_with_logits(logits[told], truth, pos_weight=torch.tensor(2.0))
+    share = logits.sigmoid() * told
+    dice = 1 - (2 * (share * target).sum() + 1) / (share.sum() + target.sum() + 1)
+    return 2 * plain + 0.5 * dice
+
+
+def _match_loss(head: MiniHead, cells: Tensor, queries: Tensor, truth: Tensor) -> Tensor:
+    """Sigmoid loss per cell and wording, plus a ranking of the wordings per cell."""
+    if not len(cells):
+        return cells.sum()
+    logits = head.match_logits(cells @ queries.T)
+    each = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+    right, wrong = truth.sum().clamp(min=1), (1 - truth).sum().clamp(min=1)
+    balanced = (each * truth).sum() / right + (each * (1 - truth)).sum() / wrong
+    ranked = logits.logsumexp(dim=1, keepdim=True) - logits
+    return balanced + 0.3 * (ranked * truth).sum() / right
+
+
+def train(work: Path, pairs: int, epochs: int, seed: int) -> MiniHead:
+    torch.manual_seed(seed)
+    shards = batches.opened(work / "train", pairs)
+    bank = wordings.embedded_bank(work, shards)
+    truths = batches.Truths(bank)
+    head = MiniHead()
+    batches.set_statistics(head, shards[0])
+    head.text_mean.copy_(bank.vectors.mean(dim=0))
+    optimizer = torch.optim.AdamW(head.parameters(), lr=2e-3, weight_decay=0.02)
+    checkpoint, first = work / "checkpoint.pt", 0
+    if checkpoint.exists():
+        state = torch.load(checkpoint, weights_only=True)
+        head.load_state_dict(state["head"])
+        optimizer.load_state_dict(state["optimizer"])
+        first = state["epoch"] + 1
+    steps = epochs * pairs // BATCH
+    for epoch in range(first, epochs):
+        _epoch(
+            head,
+            optimizer,
+            batches.stream(shards, truths, BATCH, seed + epoch),
+            epoch * pairs // BATCH,
+            steps,
+        )
+        torch.save(
+            {"head": head.state_dict(), "optimizer": optimizer.state_dict(), "epoch": epoch}, checkpoint
+        )
+        print(f"epoch {epoch}:", json.dumps(validation.figures(head, work, seed)), flush=True)
+    return head
+
+
+def _epoch(head: MiniHead, optimizer: torch.optim.Optimizer, stream, done: int, steps: int) -> None:
+    head.train()
+    began, sums = time.time(), {}
+    for number, batch in enumerate(stream):
+        progress = (done + number) / steps
+        for group in optimizer.param_groups:
+            group["lr"] = (
+                2e-3 * min(1.0, (done + number + 1) / 100) * (0.5 + 0.5 * math.cos(math.pi * progress))
+            )
+        terms = losses(head, batch)
+        optimizer.zero_grad()
+        sum(terms.values()).backward()  # type: ignore[union-attr]
+        torch.nn.utils.clip_grad_norm_(head.parameters(), 2.0)
+        optimizer.step()
+        for name, term in terms.items():
+            sums[name] = sums.get(name, 0.0) + float(term.detach())
+    means = {name: round(total / (number + 1), 3) for name, total in sums.items()}
+    print(f"{time.time() - began:.0f} s", means, flush=True)
+
+
+def save(head: MiniHead, file: Path) -> None:
+    from safetensors.torch import save_file
+
+    save_file(
+        {
+            name: t.half().contiguous() if t.numel() > 1 else t.float()
+            for name, t in head.state_dict().items()
+        },
+        str(file),
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--pairs", type=int, default=4000)
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    sources.fetch(args.work / "assets")
+    features.precompute(args.work / "train", args.work / "assets", 0, args.pairs)
+    features.precompute(args.work / "validation", args.work / "assets", VALIDATION_SEED, 300)
+    head = train(args.work, args.pairs, args.epochs, args.seed).eval()
+    wordings.set_understanding(head, args.work)
+    save(head, args.work / "mini_head.safetensors")
+    print("done:", json.dumps(validation.figures(head, args.work, args.seed)))
+
+
+if __name__ == "__main__":
+    main()
