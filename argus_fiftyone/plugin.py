@@ -12,6 +12,7 @@ from argus_fiftyone.operators.evaluating import (
     ThresholdChangeHeatmaps,
 )
 from argus_fiftyone.operators.importing import ImportPairs
+from argus_fiftyone.operators.learning import CalibrateFromReviews, RefineQuery
 from argus_fiftyone.operators.reviewing import ReviewChange
 from argus_fiftyone.operators.runs import (
     DeleteChangeRun,
@@ -33,6 +34,8 @@ OPERATORS = (
     RenameChangeRun,
     DeleteChangeRun,
     ReviewChange,
+    CalibrateFromReviews,
+    RefineQuery,
 )
 
 

@@ -132,7 +132,7 @@ def test_a_comparison_that_raises_still_keeps_what_came_before(dataset: Any):
 
 def test_a_key_with_other_settings_is_not_mixed_into(dataset: Any):
     compute(dataset, queries=["a spot"])
-    with pytest.raises(RunKeyError, match=r"run 'k' exists with other settings .* tick overwrite"):
+    with pytest.raises(RunKeyError, match=r"run 'k' exists with other queries .* tick overwrite"):
         compute(dataset, queries=["a hole"])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from argus_fiftyone.settings import Settings
 if TYPE_CHECKING:
     from argus_fiftyone.batch import Outcome
     from argus_fiftyone.pairs import Pair
+    from argus_fiftyone.query import Query
 
 Compare: TypeAlias = "Callable[[Iterable[Pair], Any, Settings, Sequence[str] | None], Iterator[Any]]"
 
@@ -58,6 +59,7 @@ def compute_heatmaps(
     queries: Sequence[str] | None = None,
     settings: Settings | None = None,
     overwrite: bool = False,
+    refined: Mapping[str, Query] | None = None,
     encoder: NamedEncoder | None = None,
     compare: Compare | None = None,
 ) -> Generator[Progress, None, None]:
@@ -68,6 +70,7 @@ def compute_heatmaps(
 
     Args:
         queries: asked of every pair; None or empty asks each pair's own `query` field.
+        refined: by query text, a query with what reviewers taught; see `refining.refined_queries`.
         overwrite: compute anew what the key holds; people's decisions stay.
         encoder, compare: stand-ins for `load_encoder` and `compare_pairs`.
 
@@ -85,11 +88,13 @@ def compute_heatmaps(
     )
     loaded: NamedEncoder = encoder or _load_encoder(settings)
     settings = replace(settings, encoder=loaded.name)
-    record = _open_run(samples, key, settings, queries, overwrite, loaded)
+    refined = dict(refined or {})
+    record = _open_run(samples, key, settings, queries, overwrite, loaded, sorted(refined))
     todo = _unfinished(dataset, pairing.samples, record["bases"])
     opening = _opening(len(todo), len(pairing.samples), loaded)
     yield Progress(0, len(todo), note=opening, incomplete=incomplete)
-    outcomes = (compare or _compare)(_pairs(todo), loaded, settings, queries or None)
+    asked: Any = [refined.get(query, query) for query in queries] or None
+    outcomes = (compare or _compare)(_pairs(todo, refined), loaded, settings, asked)
     with closing(_write_all(dataset, key, record, todo, outcomes)) as steps:
         for done, failed in steps:
             yield Progress(done, len(todo), failed, _standing(done, len(todo), failed), incomplete)
@@ -127,23 +132,32 @@ def _open_run(
     queries: list[str],
     overwrite: bool,
     encoder: NamedEncoder,
+    refined: list[str],
 ) -> dict[str, Any]:
     dataset = samples._root_dataset
     existing = run_record(dataset, key) if key in list_runs(dataset) else None
     if existing and not overwrite:
-        if existing["settings"] != settings.as_record() or existing["queries"] != queries:
-            raise RunKeyError(
-                f"run {key!r} exists with other settings ({existing['encoder']}, "
-                f"queries {existing['queries']}): choose another key, or tick overwrite to compute it anew"
-            )
+        _refuse_other(
+            key, existing, {"settings": settings.as_record(), "queries": queries, "refined": refined}
+        )
         update_run(dataset, key, status="running")
         return existing
     note = f"{encoder.name} ({encoder.note})" if encoder.note else encoder.name
-    record = start_run(samples, key, settings, queries, note)
+    record = start_run(samples, key, settings, queries, note, refined)
     if existing:
         clear_results(dataset, sorted({*existing["bases"], *record["bases"]}))
         delete_folder(Path(existing["folder"]))
     return record
+
+
+def _refuse_other(key: str, existing: dict[str, Any], wanted: dict[str, Any]) -> None:
+    differing = [name for name, value in wanted.items() if existing[name] != value]
+    if differing:
+        told = "; ".join(f"{name} {existing[name]}" for name in differing)
+        raise RunKeyError(
+            f"run {key!r} exists with other {' and '.join(differing)} ({told}): "
+            "choose another key, or tick overwrite to compute it anew"
+        )
 
 
 def _check_free(dataset: Dataset, key: str, queries: list[str]) -> None:
@@ -178,8 +192,11 @@ def _unfinished(dataset: Dataset, samples: list[PairSample], run_bases: list[str
     return [sample for sample in samples if sample.after_id not in finished]
 
 
-def _pairs(samples: list[PairSample]) -> Iterator[Pair]:
-    return (sample.pair for sample in samples)
+def _pairs(samples: list[PairSample], refined: Mapping[str, Query]) -> Iterator[Any]:
+    """The pairs, with the refined query in place of its text where there is one."""
+    for sample in samples:
+        query = refined.get(sample.pair.query)
+        yield replace(sample.pair, query=query) if query else sample.pair
 
 
 def _opening(todo: int, total: int, encoder: NamedEncoder) -> str:

@@ -41,7 +41,12 @@ def managed_folder(dataset: Dataset, name: str) -> Path:
 
 
 def start_run(
-    samples: Samples, key: str, settings: Settings, queries: Sequence[str] | None, encoder: str
+    samples: Samples,
+    key: str,
+    settings: Settings,
+    queries: Sequence[str] | None,
+    encoder: str,
+    refined: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Register a run as running, with a fresh folder; returns its record."""
     dataset = samples._root_dataset
@@ -51,6 +56,7 @@ def start_run(
     record = {
         "settings": settings.as_record(),
         "queries": list(queries or []),
+        "refined": list(refined),
         "encoder": encoder,
         "threshold": settings.threshold,
         "thresholds": dict.fromkeys(bases(key, queries), settings.threshold),

@@ -124,9 +124,7 @@ class CompareChangeRuns(ArgusOperator):
             choices = types.DropdownView(multiple=True)
             for name in known:
                 choices.add_choice(name, label=name)
-            inputs.list(
-                "fields", types.String(), default=known, label="Heatmaps", view=choices
-            )
+            inputs.list("fields", types.String(), default=known, label="Heatmaps", view=choices)
         else:
             blocked(inputs, "Nothing has been evaluated yet. Run *Evaluate change heatmaps* first.")
         return types.Property(inputs, view=types.View(label="Compare evaluated runs"))

@@ -8,7 +8,8 @@ from typing import Any
 import fiftyone as fo
 from fiftyone.operators import types
 
-from argus_fiftyone.dataset.fields import Dataset, RunKeyError, check_key
+from argus_fiftyone.dataset.calibrating import decided_scores
+from argus_fiftyone.dataset.fields import Dataset, RunFields, RunKeyError, check_key
 from argus_fiftyone.dataset.runs import list_runs
 from argus_fiftyone.dataset.slices import AFTER, BEFORE
 from argus_fiftyone.labels import label_fields
@@ -106,3 +107,17 @@ def parse_queries(value: str | Sequence[str] | None) -> list[str]:
     """Queries of a form ("a scratch; a missing screw") or of a caller (a list), empty ones dropped."""
     parts = value.split(";") if isinstance(value, str) else list(value or [])
     return list(dict.fromkeys(part.strip() for part in parts if part.strip()))
+
+
+def ask_reviewed_field(ctx: Any, inputs: types.Object) -> str | None:
+    """Choose a heatmap field that has scores, and tell how many decisions there are."""
+    field = ask_heatmap_field(ctx, inputs)
+    if field is None:
+        return None
+    if not ctx.dataset.has_sample_field(RunFields.of(field).score):
+        blocked(inputs, f"{field} has no scores yet. Run *Evaluate change heatmaps* on it first.")
+        return None
+    confirmed, rejected = decided_scores(ctx.dataset, field)
+    told = f"{len(confirmed)} confirmed and {len(rejected)} rejected pairs so far"
+    inputs.view("decisions", types.Notice(label=told))
+    return field
