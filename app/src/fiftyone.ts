@@ -15,7 +15,8 @@ interface AppGlobals {
     executeOperator(uri: string, params: object, options?: { callback?: Callback }): void;
     usePromptOperatorInput(): (uri: string, params?: object, options?: object) => void;
   };
-  __fos__: { getSampleSrc(path: string): string };
+  __fos__: { getSampleSrc(path: string): string; modalSelector: object };
+  recoil: { useRecoilValue<Value>(state: object): Value };
 }
 
 const app = window as unknown as AppGlobals;
@@ -39,11 +40,16 @@ export interface PanelProps<Data> {
 /** Calls of a Python panel's methods, by the name under which its view exposes them. */
 export function usePanelCalls(view: Record<string, string>) {
   const trigger = useTriggerPanelEvent();
-  return useCallback(
-    (method: string, params: object = {}) => {
-      const uri = view[method];
-      if (uri) trigger(uri, params);
-    },
-    [trigger, view],
-  );
+  const latest = useRef({ trigger, view });
+  latest.current = { trigger, view };
+  return useCallback((method: string, params: object = {}) => {
+    const uri = latest.current.view[method];
+    if (uri) latest.current.trigger(uri, params);
+  }, []);
+}
+
+/** What the modal shows: the group's id, or the sample's where there are no groups; null when closed. */
+export function useOpened(): string | null {
+  const opened = app.recoil.useRecoilValue<{ id?: string; groupId?: string } | null>(app.__fos__.modalSelector);
+  return opened?.groupId ?? opened?.id ?? null;
 }

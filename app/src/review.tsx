@@ -1,6 +1,6 @@
 /** The review panel of the modal: look, decide, go on. */
 
-import { type PanelProps, React, useCallback, useEffect, usePanelCalls, useState } from "./fiftyone";
+import { type PanelProps, React, useCallback, useEffect, useOpened, usePanelCalls, useState } from "./fiftyone";
 import { useKeys } from "./keys";
 import { ink, sheet } from "./look";
 import { type Decision, DECISIONS, MODES, type Pair, type Region } from "./pair";
@@ -13,12 +13,23 @@ const FIRST_LOOK: Looks = { mode: "side", share: 0.5, heatmap: true, boxes: true
 const remembered = { looks: FIRST_LOOK };
 
 interface ReviewData {
+  /** What was asked for: a group's or sample's id. */
+  opened?: string;
   pair?: Pair;
   message?: string;
 }
 
 export function ReviewPanel({ data, schema }: PanelProps<ReviewData>) {
   const call = usePanelCalls(schema.view);
+  const opened = useOpened();
+  const shown = data?.opened;
+  useEffect(() => {
+    if (opened && opened !== shown) call("show", { opened });
+  }, [opened, shown, call]);
+  useEffect(() => {
+    // the panel was hidden and comes back: what it last showed may have changed
+    if (opened && opened === shown) call("show", { opened });
+  }, []);
   if (!data?.pair) {
     return (
       <div className="argus" style={{ padding: 24 }}>
@@ -27,17 +38,16 @@ export function ReviewPanel({ data, schema }: PanelProps<ReviewData>) {
       </div>
     );
   }
-  return <Review pair={data.pair} call={call} />;
+  return <Review pair={data.pair} opened={opened} call={call} />;
 }
 
 type Call = (method: string, params?: object) => void;
 
-function Review({ pair, call }: { pair: Pair; call: Call }) {
+function Review({ pair, opened, call }: { pair: Pair; opened: string | null; call: Call }) {
   const [looks, change] = useLooks();
   const { shown, decide } = useDecisions(pair, call);
   const [target, setTarget] = useState(0);
   useEffect(() => setTarget(0), [pair.after_id, pair.base]);
-  useEffect(() => call("refresh"), []);
   const selected = target > 0 ? (shown.regions[target - 1] ?? null) : null;
 
   const settle = (decision: Decision | null) => {
@@ -71,7 +81,7 @@ function Review({ pair, call }: { pair: Pair; call: Call }) {
         <div style={{ position: "relative", flex: "1 1 0", minWidth: 0, margin: 8 }}>
           <Stage pair={shown} looks={looks} selected={selected} onSelect={pick} onShare={(share) => change({ share })} />
         </div>
-        <Side pair={shown} target={target} onTarget={setTarget} onDecide={settle} onGo={go} onRun={(base) => call("choose", { base })} />
+        <Side pair={shown} target={target} onTarget={setTarget} onDecide={settle} onGo={go} onRun={(base) => call("choose", { base, opened })} />
       </div>
     </div>
   );
@@ -117,19 +127,31 @@ function useLooks(): [Looks, (part: Partial<Looks>) => void] {
   return [looks, change];
 }
 
-/** Decisions show at once and are written behind; the next message from Python settles them. */
+/**
+ * Decisions show at once and are written behind. They are laid over what Python sent
+ * until it sends something new; the App hands over equal but fresh objects all the time.
+ */
 function useDecisions(pair: Pair, call: Call) {
-  const [shown, setShown] = useState(pair);
-  useEffect(() => setShown(pair), [pair]);
+  const sent = JSON.stringify(pair);
+  const [made, setMade] = useState<{ over: string; decisions: Decisions }>({ over: sent, decisions: {} });
+  const decisions = made.over === sent ? made.decisions : {};
   const decide = (decision: Decision | null, region: Region | null) => {
-    setShown((now) => withDecision(now, decision, region));
+    setMade((now) => {
+      const earlier = now.over === sent ? now.decisions : {};
+      return { over: sent, decisions: { ...earlier, [region?.id ?? PAIR]: decision } };
+    });
     call("decide", { after_id: pair.after_id, base: pair.base, region_id: region?.id ?? null, decision });
   };
-  return { shown: shown.after_id === pair.after_id && shown.base === pair.base ? shown : pair, decide };
+  return { shown: withDecisions(pair, decisions), decide };
 }
 
-function withDecision(pair: Pair, decision: Decision | null, region: Region | null): Pair {
-  if (!region) return { ...pair, review: decision };
-  const regions = pair.regions.map((each) => (each.id === region.id ? { ...each, decision } : each));
-  return { ...pair, regions };
+type Decisions = Record<string, Decision | null>;
+
+const PAIR = "pair";
+
+function withDecisions(pair: Pair, decisions: Decisions): Pair {
+  const now = (id: string, before: Decision | null) => decisions[id] ?? (id in decisions ? null : before);
+  const review = now(PAIR, pair.review);
+  const regions = pair.regions.map((region) => ({ ...region, decision: now(region.id, region.decision) }));
+  return { ...pair, review, regions, decided: pair.decided + Number(!!review) - Number(!!pair.review) };
 }

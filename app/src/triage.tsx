@@ -107,7 +107,7 @@ function Head({ triage, call }: { triage: Triage; call: Call }) {
   ];
   return (
     <div className="row wrap">
-      <select data-cy="argus-run" aria-label="Run and query" value={triage.base} onChange={(event) => call("choose", { base: event.target.value })} style={{ flex: "1 1 300px" }}>
+      <select data-cy="argus-run" aria-label="Run and query" value={triage.base} onChange={(event) => call("choose", { base: event.target.value })} style={{ flex: "1 1 100%" }}>
         {triage.runs.map(({ base, label }) => (
           <option key={base} value={base}>
             {label}

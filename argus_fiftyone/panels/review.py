@@ -36,20 +36,15 @@ class ReviewPanel(foo.Panel):
         config.description = "Look at before and after together and decide on what was found"
         return config
 
-    def on_load(self, ctx: Any) -> None:
-        self.refresh(ctx)
-
-    def on_change_current_sample(self, ctx: Any) -> None:
-        self.refresh(ctx)
-
-    def refresh(self, ctx: Any) -> None:
-        """Show the pair that is open."""
-        ctx.panel.set_data(describe(ctx))
+    def show(self, ctx: Any) -> None:
+        """Show the group (or single sample) that the modal has open."""
+        opened = ctx.params["opened"]
+        ctx.panel.set_data({"opened": opened, **describe(ctx, opened)})
 
     def choose(self, ctx: Any) -> None:
         """Another run or query."""
         remember(ctx, base=ctx.params["base"])
-        self.refresh(ctx)
+        self.show(ctx)
 
     def go(self, ctx: Any) -> None:
         """Open the pair one before (by = -1) or one after (by = 1) in the triage order."""
@@ -74,20 +69,24 @@ class ReviewPanel(foo.Panel):
             review_pairs(ctx.dataset, base, [ctx.params["after_id"]], decision)
 
     def render(self, ctx: Any) -> types.Property:
-        calls = {call.__name__: call for call in (self.refresh, self.choose, self.go, self.decide)}
+        calls = {call.__name__: call for call in (self.show, self.choose, self.go, self.decide)}
         view = types.View(component="ArgusReview", composite_view=True, **calls)
         return types.Property(types.Object(), view=view)
 
 
-def describe(ctx: Any) -> dict[str, Any]:
-    """The open pair as app/src/pair.ts has it, or a message."""
+def describe(ctx: Any, opened: str) -> dict[str, Any]:
+    """The open pair as app/src/pair.ts has it, or a message.
+
+    Args:
+        opened: a group's id, or the id of a sample of a group.
+    """
     try:
         check_paired(ctx.dataset)
     except NotPairedError as fault:
         return {"pair": None, "message": str(fault)}
     available = triage.choices(ctx.dataset)
     choice = chosen(ctx, available)
-    group = _group_of(ctx.dataset, ctx.current_sample)
+    group = _group_of(ctx.dataset, opened)
     if choice is None or group is None:
         return {"pair": None, "message": NO_SAMPLE if choice else NO_RUN}
     if BEFORE not in group or AFTER not in group:
@@ -107,10 +106,13 @@ def describe(ctx: Any) -> dict[str, Any]:
     return {"pair": shown, "message": ""}
 
 
-def _group_of(dataset: fo.Dataset, sample_id: str | None) -> dict[str, fo.Sample] | None:
-    flat = dataset.select_group_slices(_allow_mixed=True).select([sample_id] if sample_id else [])
-    ids = flat.values(f"{dataset.group_field}.id")
-    return dataset.get_group(ids[0]) if ids else None
+def _group_of(dataset: fo.Dataset, opened: str) -> dict[str, fo.Sample] | None:
+    flat = dataset.select_group_slices(_allow_mixed=True)
+    ids = flat.select(opened).values(f"{dataset.group_field}.id")
+    try:
+        return dataset.get_group(ids[0] if ids else opened)
+    except KeyError:  # deleted in the meantime
+        return None
 
 
 def describe_pair(before: fo.Sample, after: fo.Sample, names: RunFields) -> dict[str, Any]:
@@ -121,7 +123,7 @@ def describe_pair(before: fo.Sample, after: fo.Sample, names: RunFields) -> dict
         "after_id": after.id,
         "before": _picture(before),
         "after": _picture(after),
-        "warp": _value(after, f"{names.heatmap}_warp"),
+        "warp": list(_value(after, names.warp) or []) or None,
         "heatmap": getattr(_value(after, names.heatmap), "map_path", None),
         "query": _value(after, QUERY) or "",
         "score": _value(after, names.score),

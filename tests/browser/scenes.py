@@ -63,7 +63,7 @@ def draw(scene: Scene, after: bool) -> np.ndarray:
 def _screw(picture: np.ndarray, centre: tuple[int, int], strength: float) -> None:
     drawn = picture.copy()
     cv2.circle(drawn, centre, 15, (225, 225, 218), -1, cv2.LINE_AA)
-    cv2.line(drawn, (centre[0] - 9, centre[1]), (centre[0] + 9, centre[1]), (60, 60, 60), 3, cv2.LINE_AA)
+    cv2.line(drawn, (centre[0] - 9, centre[1]), (centre[0] + 9, centre[1]), (104, 104, 104), 3, cv2.LINE_AA)
     picture[:] = cv2.addWeighted(drawn, strength, picture, 1 - strength, 0)
 
 

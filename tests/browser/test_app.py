@@ -1,0 +1,151 @@
+"""The flows an inspector goes through, in a real browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.browser import flows
+
+pytestmark = pytest.mark.browser
+
+LOST = (60 / 320, 180 / 240)
+"""Where plate-01 misses its screw, in fractions."""
+
+KEPT = (160 / 320, 60 / 240)
+
+
+def regions_of(dataset: Any, pair: str) -> list:
+    dataset.reload()
+    from fiftyone import ViewField as F
+
+    return dataset.match(F("pair_id") == pair).first().argus_regions.detections
+
+
+def test_the_heatmap_shows_in_the_grid_where_the_screw_is_missing(page, address, plates):
+    flows.open_dataset(page, address, plates.name)
+    first = page.locator('[data-cy="looker"]').first
+    page.click('[data-cy="checkbox-argus_regions"]')
+    page.wait_for_timeout(flows.SETTLE_MS)
+    plain = flows.shot(first)
+    page.click('[data-cy="checkbox-argus"]')
+    page.wait_for_timeout(2 * flows.SETTLE_MS)
+    shown = flows.shot(first)
+    assert np.abs(flows.at(shown, LOST) - flows.at(plain, LOST)).max() > 40
+    assert np.abs(flows.at(shown, KEPT) - flows.at(plain, KEPT)).max() < 5
+
+
+def test_the_heatmap_shows_in_the_modal_where_the_screw_is_missing(page, address, plates):
+    flows.open_dataset(page, address, plates.name)
+    page.locator('[data-cy="looker"]').first.click()
+    canvas = page.locator('[data-cy="modal-looker-container"] canvas')
+    canvas.wait_for()
+    page.locator('[data-cy="modal"] [data-cy="checkbox-argus_regions"]').click()
+    page.wait_for_timeout(flows.SETTLE_MS)
+    plain = flows.shot(canvas)
+    page.locator('[data-cy="modal"] [data-cy="checkbox-argus"]').click()
+    page.wait_for_timeout(2 * flows.SETTLE_MS)
+    changed = np.abs(flows.shot(canvas).astype(int) - plain).max(axis=2) > 40
+    rows, cols = np.nonzero(changed)
+    assert changed.mean() > 0.002
+    # the picture is centred in the canvas at its own shape, 4:3
+    width = min(changed.shape[1], changed.shape[0] * 4 / 3)
+    left = (changed.shape[1] - width) / 2
+    assert abs((np.median(cols) - left) / width - LOST[0]) < 0.05
+    assert np.median(rows) > changed.shape[0] / 2
+
+
+def test_apply_updates_counts_grid_and_regions_without_encoding(page, address, plates):
+    maps = plates.values("argus.map_path")
+    flows.open_dataset(page, address, plates.name)
+    panel = flows.open_triage(page)
+    count = {
+        name: panel.locator(f'[data-cy="argus-count-{name}"]')
+        for name in ("flagged", "missed", "false_alarms")
+    }
+    assert {name: cell.inner_text() for name, cell in count.items()} == {
+        "flagged": "4",
+        "missed": "1",
+        "false_alarms": "1",
+    }
+    panel.locator('[data-cy="argus-threshold"]').fill("0.6")
+    assert count["flagged"].inner_text() == "2"
+    panel.locator('[data-cy="argus-apply"]').click()
+    panel.get_by_text("applied: 0.60").wait_for()
+    page.wait_for_function("() => document.querySelectorAll('[data-cy=looker]').length === 2")
+    assert {name: cell.inner_text() for name, cell in count.items()} == {
+        "flagged": "2",
+        "missed": "2",
+        "false_alarms": "0",
+    }
+    assert regions_of(plates, "plate-04") == []
+    assert len(regions_of(plates, "plate-05")) == 2
+    assert plates.values("argus.map_path") == maps
+
+
+def test_decisions_by_keys_are_there_after_a_reload(page, address, plates):
+    flows.open_dataset(page, address, plates.name)
+    panel = flows.open_triage(page)
+    panel.locator('[data-cy="argus-ranked-row"]', has_text="plate-05").click()
+    review = flows.open_review(page)
+    review.get_by_text("plate-05").wait_for()
+    flows.press(page, "ArrowDown", "y", "n", "ArrowDown", "u")
+    decisions = ["unsure", "confirmed", "rejected"]
+    flows.expect_decisions(review, decisions)
+    page.wait_for_timeout(flows.SETTLE_MS)
+    plates.reload()
+    assert [d.tags for d in regions_of(plates, "plate-05")] == [["confirmed"], ["rejected"]]
+
+    page.reload()
+    review = flows.open_review(page)
+    review.get_by_text("plate-05").wait_for()
+    flows.expect_decisions(review, decisions)
+
+
+def test_arrow_keys_walk_the_triage_order(page, address, plates):
+    flows.open_dataset(page, address, plates.name)
+    panel = flows.open_triage(page)
+    panel.locator('[data-cy="argus-ranked-row"]').first.click()
+    review = flows.open_review(page)
+    for name in ("plate-01", "plate-05", "plate-03", "plate-04"):
+        review.get_by_text(name, exact=True).wait_for()
+        flows.press(page, "ArrowRight")
+    review.get_by_text("plate-07", exact=True).wait_for()
+    flows.press(page, "ArrowLeft")
+    review.get_by_text("plate-04", exact=True).wait_for()
+
+
+def test_evaluation_fills_the_views_of_misses_and_false_alarms(page, address, plates):
+    flows.open_dataset(page, address, plates.name)
+    form = flows.ask_operator(page, "Evaluate change heatmaps")
+    flows.execute(page, form)
+    flows.wait_until(lambda: plates.reload() or plates.has_sample_field("argus_outcome"), page)
+    page.reload()
+    page.wait_for_selector('[data-cy="looker"]')
+    panel = flows.open_triage(page)
+    for view, pair in (("missed", "plate-07"), ("false_alarms", "plate-04")):
+        panel.locator(f'[data-cy="argus-show-{view}"]').click()
+        page.wait_for_function("() => document.querySelectorAll('[data-cy=looker]').length === 1")
+        page.locator('[data-cy="looker"]').click(position={"x": 60, "y": 60})  # its checkbox is top left
+        review = flows.open_review(page)
+        review.get_by_text(pair, exact=True).wait_for()
+        flows.close_modal(page)
+
+
+def test_a_run_from_its_form_writes_heatmaps(page, address, fresh_plates):
+    flows.open_dataset(page, address, fresh_plates.name)
+    form = flows.ask_operator(page, "Compute change heatmaps")
+    form.locator('input[type="string"], input[type="text"]').first.fill("a missing screw")
+    flows.execute(page, form)
+    flows.wait_until(
+        lambda: (
+            fresh_plates.reload()
+            or ("argus" in fresh_plates.list_runs() and fresh_plates.exists("argus_score").count() == 8)
+        ),
+        page,
+        seconds=240,
+    )
+    assert all(Path(path).is_file() for path in fresh_plates.values("argus.map_path"))
