@@ -11,10 +11,17 @@ import torch
 
 from argus_fiftyone.alignment import Alignment, align
 from argus_fiftyone.calibration import above_normal, as_evidence, pair_score, pixel_factor
-from argus_fiftyone.difference import Difference, enlarge, pixel_difference, unit_cells, visual_difference, window_novelty
+from argus_fiftyone.difference import (
+    Difference,
+    enlarge,
+    pixel_difference,
+    unit_cells,
+    visual_difference,
+    window_novelty,
+)
 from argus_fiftyone.encoders import Encoder, PictureFeatures
 from argus_fiftyone.heatmap import Direction, Region, assemble, find_regions, main_direction, upsample
-from argus_fiftyone.pictures import fitted_size, read_picture, resize
+from argus_fiftyone.pictures import fitted_size, read_picture, read_scaled, resize
 from argus_fiftyone.query import Query, parse_query
 from argus_fiftyone.relevance import gate, posterior, weights_of
 from argus_fiftyone.settings import LONGEST_MAP_SIDE, Settings
@@ -58,12 +65,17 @@ def compare_files(
     Raises:
         PictureError: if either file cannot be read.
     """
-    pictures = [read_picture(path, LONGEST_MAP_SIDE) for path in (before, after)]
-    return pictures[1], compare_pictures(pictures[0], pictures[1], [query], encoder, settings)[0]
+    prepared = prepare_files(before, after, encoder.cell, settings.resolution)
+    comparison = answer(see(prepared, encoder), [query], encoder, settings)[0]
+    return read_picture(after, LONGEST_MAP_SIDE), comparison
 
 
 def compare_pictures(
-    before: np.ndarray, after: np.ndarray, queries: Sequence[str | Query], encoder: Encoder, settings: Settings
+    before: np.ndarray,
+    after: np.ndarray,
+    queries: Sequence[str | Query],
+    encoder: Encoder,
+    settings: Settings,
 ) -> list[Comparison]:
     """Compare two pictures; one comparison per query, all sharing one encoding.
 
@@ -71,13 +83,28 @@ def compare_pictures(
         before, after: uint8 [height, width, 3] RGB, of any two sizes.
         queries: texts, or parsed queries; an empty text asks for any change.
     """
-    size = encoding_size(after.shape[:2], encoder.cell, settings.resolution)
-    alignment = align(resize(before, size), resize(after, size))
-    old, new = encoder.encode_pictures([alignment.before, resize(after, size)])
-    evidence = see(alignment, resize(after, size), old, new, encoder)
-    map_size = fitted_size(*after.shape[:2], LONGEST_MAP_SIDE)
-    parsed = [query if isinstance(query, Query) else parse_query(query) for query in queries]
-    return [_answer(query, evidence, (old, new), map_size, encoder, settings) for query in parsed]
+    prepared = prepare(before, after, encoder.cell, settings.resolution)
+    return answer(see(prepared, encoder), queries, encoder, settings)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A pair on its way to the encoder, both pictures of one size.
+
+    Attributes:
+        alignment: the before picture in the after picture's frame, and what was done to it.
+        after: uint8 [height, width, 3], the after picture at the size of encoding.
+        map_size: (height, width) of the heatmap.
+    """
+
+    alignment: Alignment
+    after: np.ndarray
+    map_size: tuple[int, int]
+
+    @property
+    def pictures(self) -> tuple[np.ndarray, np.ndarray]:
+        """What the encoder is to see: before and after."""
+        return self.alignment.before, self.after
 
 
 @dataclass(frozen=True)
@@ -86,28 +113,85 @@ class Evidence:
 
     Attributes:
         novelty: above what is normal for the pair, on the finest patch grid.
+        text_aligned: [rows, cols, dim] of the before and of the after picture.
         scores: pair scores of the after and of the before picture's novelty, in [0, 1].
-        alignment: what alignment did.
+        outcome: what alignment did, in one phrase.
+        warp: as `Comparison.warp`.
+        map_size: (height, width) of the heatmap.
     """
 
     novelty: Difference
+    text_aligned: tuple[torch.Tensor, torch.Tensor]
     scores: tuple[float, float]
-    alignment: Alignment
+    outcome: str
+    warp: tuple[float, ...]
+    map_size: tuple[int, int]
 
 
-def see(
-    alignment: Alignment, after: np.ndarray, old: PictureFeatures, new: PictureFeatures, encoder: Encoder
-) -> Evidence:
-    """The visual half of the corridor: difference, pixels where they count, normal removed."""
+def prepare_files(
+    before: str | os.PathLike[str], after: str | os.PathLike[str], cell: int, resolution: int
+) -> Prepared:
+    """Read two files no larger than the encoder needs them, and align.
+
+    Raises:
+        PictureError: if either file cannot be read.
+    """
+    # One cell more, since the short side may be rounded up to a whole cell.
+    (old, _), (new, size) = (read_scaled(path, resolution + cell) for path in (before, after))
+    return prepare(old, new, cell, resolution, size)
+
+
+def prepare(
+    before: np.ndarray, after: np.ndarray, cell: int, resolution: int, size: tuple[int, int] | None = None
+) -> Prepared:
+    """Bring two pictures to one size and one frame. Needs no encoder and no torch.
+
+    Args:
+        before, after: uint8 [height, width, 3] RGB, of any two sizes.
+        cell: sides become multiples of this many pixels.
+        resolution: long side at which pictures are encoded.
+        size: (height, width) of the after picture before it was scaled down; None: as it is.
+    """
+    height, width = size or after.shape[:2]
+    at_encoding = encoding_size((height, width), cell, resolution)
+    after = resize(after, at_encoding)
+    alignment = align(resize(before, at_encoding), after)
+    return Prepared(alignment, after, fitted_size(height, width, LONGEST_MAP_SIDE))
+
+
+def see(prepared: Prepared, encoder: Encoder) -> Evidence:
+    """The visual half of the corridor: encode both pictures and weigh what differs."""
+    old, new = encoder.encode_pictures(prepared.pictures)
+    return weigh(prepared, old, new, encoder)
+
+
+def weigh(prepared: Prepared, old: PictureFeatures, new: PictureFeatures, encoder: Encoder) -> Evidence:
+    """Difference, pixels where they count, what is normal removed."""
+    alignment = prepared.alignment
     difference = visual_difference(old.visual, new.visual, encoder.level_weights)
     grid = tuple(difference.after_novelty.shape)
     in_view = resize(alignment.in_view.astype(np.uint8), grid) > 0
-    pixels = _pixel_factor(alignment, after, grid)
+    pixels = _pixel_factor(alignment, prepared.after, grid)
     sides = [
         torch.from_numpy((above_normal(side.cpu().numpy(), in_view) * pixels).astype(np.float32))
         for side in (difference.after_novelty, difference.before_novelty)
     ]
-    return Evidence(Difference(*sides), _scores(alignment, old, new), alignment)
+    return Evidence(
+        novelty=Difference(*sides),
+        text_aligned=(old.text_aligned, new.text_aligned),
+        scores=_scores(alignment, old, new),
+        outcome=alignment.outcome,
+        warp=tuple(float(v) for v in alignment.warp.ravel()),
+        map_size=prepared.map_size,
+    )
+
+
+def answer(
+    evidence: Evidence, queries: Sequence[str | Query], encoder: Encoder, settings: Settings
+) -> list[Comparison]:
+    """What the evidence says to each query, in order; costs no encoding of pictures."""
+    parsed = [query if isinstance(query, Query) else parse_query(query) for query in queries]
+    return [_answer(query, evidence, encoder, settings) for query in parsed]
 
 
 def encoding_size(size: tuple[int, int], cell: int, longest: int) -> tuple[int, int]:
@@ -132,39 +216,32 @@ def _pixel_factor(alignment: Alignment, after: np.ndarray, grid: tuple[int, ...]
     return pixel_factor(pixel_difference(resize(alignment.before, grid), resize(after, grid)))
 
 
-def _answer(
-    query: Query,
-    evidence: Evidence,
-    features: tuple[PictureFeatures, PictureFeatures],
-    map_size: tuple[int, int],
-    encoder: Encoder,
-    settings: Settings,
-) -> Comparison:
+def _answer(query: Query, evidence: Evidence, encoder: Encoder, settings: Settings) -> Comparison:
     """One query's reading of the shared evidence."""
     support = 0.0 if query.is_open else encoder.understands(query.things)
     after, before = evidence.novelty.after_novelty, evidence.novelty.before_novelty
     if support > 0:
-        old, new = (_relevance(query, side, encoder) for side in features)
+        old, new = (_relevance(query, side, encoder) for side in evidence.text_aligned)
         after, before = (n * enlarge(gate(r, support), n.shape) for n, r in ((after, new), (before, old)))
     signed, changed_share = assemble(as_evidence(after.numpy()), as_evidence(before.numpy()), query.direction)
-    heatmap = upsample(signed, map_size)
+    heatmap = upsample(signed, evidence.map_size)
     score = float(np.clip(max(evidence.scores), 0, 1))
-    regions = find_regions(heatmap, resize(changed_share, map_size), settings.threshold)
+    regions = find_regions(heatmap, resize(changed_share, evidence.map_size), settings.threshold)
     return Comparison(
         query=query.text,
         heatmap=heatmap,
         score=score,
         direction=main_direction(regions),
-        alignment=evidence.alignment.outcome,
+        alignment=evidence.outcome,
         regions=regions,
         query_support=support,
         encoder=f"{encoder.name} ({encoder.note})" if encoder.note else encoder.name,
-        warp=tuple(float(v) for v in evidence.alignment.warp.ravel()),
+        warp=evidence.warp,
     )
 
 
-def _relevance(query: Query, features: PictureFeatures, encoder: Encoder) -> torch.Tensor:
+def _relevance(query: Query, cells: torch.Tensor, encoder: Encoder) -> torch.Tensor:
     """How far each cell of one picture shows the queried thing, [rows, cols] in [0, 1]."""
     positive, negative = encoder.encode_text(query.positive), encoder.encode_text(query.negative)
     log_weights = weights_of(query.positive + query.negative, query.log_weights, positive.device)
-    return posterior(features.text_aligned, positive, negative, encoder.temperature, log_weights).cpu()
+    return posterior(cells, positive, negative, encoder.temperature, log_weights).cpu()

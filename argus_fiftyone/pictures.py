@@ -12,6 +12,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 MAP_ZERO = 32768
 MAP_STEPS = 32767
 
+ORIENTATION = 0x0112
+"""The EXIF tag that says how a camera was held; 5 to 8 exchange height and width."""
+
 
 class PictureError(ValueError):
     """A picture cannot be used; the message names the file and what to do."""
@@ -27,20 +30,38 @@ def read_picture(path: str | os.PathLike[str], longest: int | None = None) -> np
     Raises:
         PictureError: if the file is missing, no picture, damaged, or absurdly large.
     """
+    picture = _decode(path, longest)[0]
+    return fit_within(picture, longest) if longest else picture
+
+
+def read_scaled(path: str | os.PathLike[str], longest: int) -> tuple[np.ndarray, tuple[int, int]]:
+    """A picture with a long side of at least `longest`, and the (height, width) the file has.
+
+    Decodes no more than that: a JPEG comes at 1, 1/2, 1/4 or 1/8 of its size, others whole.
+
+    Raises:
+        PictureError: as `read_picture`.
+    """
+    return _decode(path, longest)
+
+
+def _decode(path: str | os.PathLike[str], longest: int | None) -> tuple[np.ndarray, tuple[int, int]]:
+    """The picture upright, perhaps still larger than `longest`, and the size the file has."""
     try:
         with Image.open(path) as image:
+            full = image.size
             if longest:
                 # A JPEG decodes at 1/2, 1/4 or 1/8 for a fraction of the time.
-                image.draft("RGB", (longest, longest))
+                image.draft("RGB", fitted_size(*full, longest))
+            turned = image.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
             upright = ImageOps.exif_transpose(image)
-            picture = np.asarray(_as_rgb(upright))
+            return np.asarray(_as_rgb(upright)), full if turned else full[::-1]
     except FileNotFoundError:
         raise PictureError(f"{path}: no such file; check the path (relative paths start at the CSV's folder)") from None
     except UnidentifiedImageError:
         raise PictureError(f"{path}: not a picture Pillow can read; expected JPEG, PNG, TIFF or similar") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise PictureError(f"{path}: damaged or unreadable picture ({error}); export it again") from None
-    return fit_within(picture, longest) if longest else picture
 
 
 def _as_rgb(image: Image.Image) -> Image.Image:
