@@ -38,8 +38,6 @@ export interface Pair {
   regions: Region[];
   place: number;
   total: number;
-  has_previous: boolean;
-  has_next: boolean;
   decided: number;
 }
 

@@ -133,10 +133,10 @@ function Buttons({ pair, target, onDecide, onGo }: SideProps) {
         ))}
       </div>
       <div className="row">
-        <button data-cy="argus-previous" style={stretch} disabled={!pair.has_previous} onClick={() => onGo(-1)}>
+        <button data-cy="argus-previous" style={stretch} disabled={pair.place === 1} onClick={() => onGo(-1)}>
           Previous<kbd>←</kbd>
         </button>
-        <button data-cy="argus-next" style={stretch} className="main" disabled={!pair.has_next} onClick={() => onGo(1)}>
+        <button data-cy="argus-next" style={stretch} className="main" disabled={pair.place >= pair.total && pair.place > 0} onClick={() => onGo(1)}>
           Next<kbd style={{ color: "#111", borderColor: "#111" }}>→</kbd>
         </button>
       </div>

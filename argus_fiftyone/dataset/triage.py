@@ -18,7 +18,7 @@ from fiftyone.core.expressions import ViewExpression
 
 from argus_fiftyone.dataset.fields import CHANGE, PAIR_ID, QUERY, Dataset, RunFields, Samples
 from argus_fiftyone.dataset.runs import list_runs, run_queries, run_record, threshold_of
-from argus_fiftyone.dataset.slices import after_slice
+from argus_fiftyone.dataset.slices import AFTER, after_slice
 from argus_fiftyone.labels import DECISIONS
 
 BINS = 1000
@@ -218,38 +218,54 @@ def first_ranked(samples: Samples, base: str, ranking: str, threshold: float, nu
 
 @dataclass(frozen=True)
 class Place:
-    """Where a pair stands in an order.
-
-    Attributes:
-        number: 1 for the first; of `total` pairs in the order.
-        before, after: after-slice ids of its neighbours, None at the ends.
-    """
+    """Where a pair stands in an order: `number` of `total`, 0 for a pair without a key."""
 
     number: int
     total: int
-    before: str | None
-    after: str | None
 
 
 def place_of(samples: Samples, base: str, after_id: str, ranking: str, threshold: float) -> Place:
-    """Where a pair stands in a ranking, whether or not it (still) belongs to it."""
-    flat = after_slice(samples)
-    order = order_of(samples, base, "strongest" if ranking == "failed" else ranking, threshold)
-    own = flat._dataset.select(after_id).values(order.key)
-    members = flat.match(order.members)
-    total = members.count()
-    if not own or own[0] is None:
-        return Place(0, total, None, _first_id(_sorted(members, order.key, order.sign)))
-    tie, sample_id = order.key == own[0], ObjectId(after_id)
-    ahead, behind = order.key > own[0], order.key < own[0]
-    if order.sign > 0:
-        ahead, behind = behind, ahead
-    earlier = members.match(ahead | (tie & (F("_id") < sample_id)))
-    later = members.match(behind | (tie & (F("_id") > sample_id)))
-    previous = _first_id(_sorted(earlier, order.key, -order.sign, -1))
-    return Place(earlier.count() + 1, total, previous, _first_id(_sorted(later, order.key, order.sign)))
+    """Where a pair stands in a ranking, in one aggregation.
+
+    A pair that does not belong to it (any more) stands where it would.
+    """
+    order = order_of(samples, base, _ordered(ranking), threshold)
+    own = _own_key(samples, order, after_id)
+    members = after_slice(samples).match(order.members)
+    if own is None:
+        return Place(0, members.count())
+    sides = members.count_values(_beyond(order, own, after_id, back=True).if_else("earlier", "rest"))
+    earlier = int(sides.get("earlier", 0))
+    return Place(earlier + 1, max(earlier + int(sides.get("rest", 0)), earlier + 1))
 
 
-def _first_id(view: Any) -> str | None:
-    ids = view.limit(1).values("id")
+def neighbour(
+    samples: Samples, base: str, after_id: str, ranking: str, threshold: float, back: bool
+) -> str | None:
+    """The after-slice id of the pair that follows in a ranking (or precedes); None at its end."""
+    order = order_of(samples, base, _ordered(ranking), threshold)
+    own = _own_key(samples, order, after_id)
+    members = after_slice(samples).match(order.members)
+    if own is not None:
+        members = members.match(_beyond(order, own, after_id, back))
+    turn = -1 if back else 1
+    ids = _sorted(members, order.key, order.sign * turn, turn).limit(1).values("id")
     return str(ids[0]) if ids else None
+
+
+def _ordered(ranking: str) -> str:
+    return "strongest" if ranking == "failed" else ranking
+
+
+def _own_key(samples: Samples, order: Order, after_id: str) -> float | None:
+    own = samples._root_dataset.select_group_slices(AFTER).select(after_id).values(order.key)  # type: ignore[attr-defined]
+    return own[0] if own else None
+
+
+def _beyond(order: Order, own: float, after_id: str, back: bool) -> Any:
+    """Whether a pair stands after (or before) the one with this key and id."""
+    rising = (order.sign > 0) != back
+    further = order.key > own if rising else order.key < own
+    sample_id = ObjectId(after_id)
+    tie = F("_id") < sample_id if back else F("_id") > sample_id
+    return further | ((order.key == own) & tie)

@@ -52,8 +52,7 @@ class ReviewPanel(foo.Panel):
         if choice is None:
             return
         order = (choice.base, ctx.params["after_id"], chosen_ranking(ctx), choice.threshold)
-        place = triage.place_of(ctx.view, *order)
-        wanted = place.after if ctx.params["by"] > 0 else place.before
+        wanted = triage.neighbour(ctx.view, *order, back=ctx.params["by"] < 0)
         if wanted is None:
             ctx.ops.notify("That was the last pair in this order.", variant="info")
             return
@@ -99,8 +98,6 @@ def describe(ctx: Any, opened: str) -> dict[str, Any]:
         "runs": [{"base": each.base, "label": each.label} for each in available],
         "place": place.number,
         "total": place.total,
-        "has_next": place.after is not None,
-        "has_previous": place.before is not None,
         "decided": sum(review_counts(ctx.dataset, choice.base).values()),
     }
     return {"pair": shown, "message": ""}

@@ -128,7 +128,8 @@ def test_evaluation_fills_the_views_of_misses_and_false_alarms(page, address, pl
     panel = flows.open_triage(page)
     for view, pair in (("missed", "plate-07"), ("false_alarms", "plate-04")):
         panel.locator(f'[data-cy="argus-show-{view}"]').click()
-        page.wait_for_function("() => document.querySelectorAll('[data-cy=looker]').length === 1")
+        page.wait_for_timeout(2 * flows.SETTLE_MS)
+        assert page.locator('[data-cy="looker"]').count() == 1
         page.locator('[data-cy="looker"]').click(position={"x": 60, "y": 60})  # its checkbox is top left
         review = flows.open_review(page)
         review.get_by_text(pair, exact=True).wait_for()
