@@ -23,8 +23,9 @@ SCORE_STEP = 1e-6
 
 FEWEST_OF_EACH = 6
 FOLDS = 4
-PULL = 0.05
-"""How strongly weights are drawn back to where they started, per decision and unit²."""
+SPREAD = 2.0
+"""Standard deviation of log weights expected before any decision, among the prompts of one
+side: few decisions move them little, many overrule it. The balance between the sides is free."""
 
 
 class TooFewDecisionsError(ValueError):
@@ -182,7 +183,7 @@ def refine(
     Args:
         positive: bool [prompts]; the others are negative.
         temperature: τ of the encoder.
-        start: [prompts] log weights to begin with; −4 keeps a prompt on offer that is
+        start: [prompts] log weights to begin with; −2 keeps a prompt on offer that is
             not used unless the decisions ask for it. Default: all 0.
 
     Raises:
@@ -286,7 +287,7 @@ def loss_and_slope(
     temperature: float,
     start: np.ndarray,
 ) -> tuple[float, np.ndarray]:
-    """Balanced logistic loss plus the pull to `start`, and its derivative by the log weights."""
+    """Balanced mean logistic loss minus the log prior around `start`, and its slope by the log weights."""
     logits = posterior_logits(similarities, log_weights, positive, temperature)
     sign = np.where(confirmed, 1.0, -1.0)
     share = np.where(confirmed, 0.5 / max(confirmed.sum(), 1), 0.5 / max((~confirmed).sum(), 1))
@@ -296,5 +297,8 @@ def loss_and_slope(
     by_weight = np.empty_like(terms)
     by_weight[:, positive] = special.softmax(terms[:, positive], axis=1)
     by_weight[:, ~positive] = -special.softmax(terms[:, ~positive], axis=1)
+    pull = 1 / (len(confirmed) * SPREAD**2)
     away = log_weights - start
-    return float(loss + PULL / 2 * (away**2).sum()), by_logit @ by_weight + PULL * away
+    for side in (positive, ~positive):
+        away[side] -= away[side].mean()
+    return float(loss + pull / 2 * (away**2).sum()), by_logit @ by_weight + pull * away

@@ -104,11 +104,11 @@ def test_decisions_without_a_pattern_do_not_pretend_to_help_much():
     assert abs(np.mean(gains)) < 0.1
 
 
-def test_a_prompt_on_offer_is_taken_up_only_when_decisions_ask_for_it():
-    start = np.array([0, 0, 0, -4.0])
+def test_a_prompt_on_offer_is_taken_up_further_when_decisions_ask_for_it():
+    start = np.array([0, 0, 0, -2.0])
     helpful = refine(made_regions(1, 60, useful=0.6), PROMPTS, POSITIVE, 40.0, start).log_weights
     useless = refine(made_regions(1, 60, useful=0), PROMPTS, POSITIVE, 40.0, start).log_weights
-    assert helpful[3] > -3 > useless[3] - 1
+    assert helpful[3] - helpful[2] > useless[3] - useless[2] + 1
 
 
 @pytest.mark.parametrize("count", [2, 10])

@@ -33,7 +33,7 @@ CONTRASTS = (
 )
 """Prompts of what false alarms usually are, on offer but off until decisions ask for them."""
 
-OFF = -4.0
+OFF = -2.0
 
 Similarities: TypeAlias = Callable[[np.ndarray, Sequence[Sequence[float]]], np.ndarray]
 
