@@ -27,7 +27,7 @@ export const directionSign: Record<string, string> = {
 
 export const decisionInk: Record<string, string> = {
   confirmed: "#009e73",
-  rejected: "#8a8f98",
+  rejected: "#b9bec7",
   unsure: "#f0e442",
 };
 

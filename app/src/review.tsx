@@ -88,7 +88,7 @@ function Review({ pair, opened, call }: { pair: Pair; opened: string | null; cal
 }
 
 function Toolbar({ looks, change }: { looks: Looks; change(part: Partial<Looks>): void }) {
-  const share = looks.mode === "swipe" ? "Divider" : looks.mode === "overlay" ? "Opacity of after" : "";
+  const share = looks.mode === "swipe" ? "Divider" : looks.mode === "overlay" ? "Opacity" : "";
   const toggles = [
     { name: "heatmap", label: "Heatmap", key: "H" },
     { name: "boxes", label: "Boxes", key: "B" },

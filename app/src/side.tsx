@@ -62,7 +62,7 @@ function Claim({ pair, onRun }: SideProps) {
         <strong data-cy="argus-score">{pair.score === null ? "–" : pair.score.toFixed(2)}</strong>
       </div>
       <div className="faint" style={{ fontSize: 12 }}>
-        {pair.alignment}
+        {pair.alignment && `Alignment: ${pair.alignment}`}
       </div>
       {pair.note && <div style={{ fontSize: 12 }}>{pair.note}</div>}
     </div>
@@ -77,7 +77,7 @@ function RegionText({ region, number }: { region: Region; number: number }) {
       </span>
       <Direction direction={region.direction} />
       <span className="cut grow" title={`${region.direction}: ${region.query || "any change"}`}>
-        {region.direction}
+        {region.direction} <span className="faint">{region.query || "any change"}</span>
       </span>
       <span>{region.score.toFixed(2)}</span>
     </>

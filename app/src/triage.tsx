@@ -202,7 +202,7 @@ function Next({ triage, call }: { triage: Triage; call: Call }) {
         <h3 style={{ margin: 0, flex: "1 0 auto" }}>
           Look at next
         </h3>
-        <select data-cy="argus-ranking" aria-label="Order" style={{ flex: "0 1 190px" }} value={triage.ranking} onChange={(event) => call("rank", { ranking: event.target.value })}>
+        <select data-cy="argus-ranking" aria-label="Order" style={{ flex: "0 1 230px" }} value={triage.ranking} onChange={(event) => call("rank", { ranking: event.target.value })}>
           {triage.rankings.map(({ name, label }) => (
             <option key={name} value={name}>
               {label}

@@ -27,8 +27,7 @@ class ReviewPanel(foo.Panel):
         config = foo.PanelConfig(
             name="argus_review",
             label="Argus review",
-            light_icon="/assets/panel-review-light.svg",
-            dark_icon="/assets/panel-review-dark.svg",
+            icon="compare",  # FiftyOne 1.22 shows no plugin's own picture on a panel's tab
             surfaces="modal",
             category=foo.Categories.ANALYZE,
             help_markdown="Y confirms, N rejects, U marks as unsure; arrow keys go on.",

@@ -24,8 +24,7 @@ class TriagePanel(foo.Panel):
         config = foo.PanelConfig(
             name="argus_triage",
             label="Argus triage",
-            light_icon="/assets/panel-triage-light.svg",
-            dark_icon="/assets/panel-triage-dark.svg",
+            icon="insights",  # FiftyOne 1.22 shows no plugin's own picture on a panel's tab
             surfaces="grid",
             category=foo.Categories.ANALYZE,
             help_markdown="Choose a run, set its threshold, and open the pairs that need a look.",
