@@ -13,6 +13,7 @@ from argus_fiftyone.operators.evaluating import (
 )
 from argus_fiftyone.operators.importing import ImportPairs
 from argus_fiftyone.operators.learning import CalibrateFromReviews, RefineQuery
+from argus_fiftyone.operators.reporting import ExportReport
 from argus_fiftyone.operators.reviewing import ReviewChange
 from argus_fiftyone.operators.runs import (
     DeleteChangeRun,
@@ -36,6 +37,7 @@ OPERATORS = (
     ReviewChange,
     CalibrateFromReviews,
     RefineQuery,
+    ExportReport,
 )
 
 

@@ -1,0 +1,185 @@
+"""A heatmap field → a folder to hand over: report.html, pairs.csv, regions.json."""
+
+from __future__ import annotations
+
+import csv
+import io
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from fiftyone import ViewField as F
+from fiftyone.types import COCODetectionDataset
+
+from argus_fiftyone import __version__
+from argus_fiftyone.dataset.computing import Progress
+from argus_fiftyone.dataset.evaluations import METRICS
+from argus_fiftyone.dataset.fields import CHANGE, PAIR_ID, QUERY, Dataset, RunFields
+from argus_fiftyone.dataset.ground_truth import evaluation_reports
+from argus_fiftyone.dataset.runs import list_runs, run_queries, run_record, threshold_of
+from argus_fiftyone.dataset.slices import AFTER, PairSample, after_slice, pairs_in
+from argus_fiftyone.labels import ANY_CHANGE, read_heatmap
+from argus_fiftyone.pictures import PictureError, read_picture, resize, write_whole
+from argus_fiftyone.reports import Report, ShownPair, as_html
+
+THUMBNAIL = 320
+SHOWN = 100
+COLUMNS = (PAIR_ID, QUERY, "score", "direction", "review", "outcome", CHANGE, "error", "before", "after")
+
+
+class ExportError(ValueError):
+    """There is nothing to export; the message says what comes first."""
+
+
+def export_report(dataset: Dataset, field: str, folder: Path, most: int = SHOWN) -> Iterator[Progress]:
+    """Write the report of a heatmap field into a folder, yielding progress.
+
+    report.html opens by itself anywhere; pairs.csv has a row per pair; regions.json has
+    the regions at the threshold in COCO's format, by FiftyOne's exporter. Regions that a
+    reviewer rejected stay out of it.
+
+    Args:
+        most: flagged pairs shown with pictures, strongest first.
+
+    Raises:
+        ExportError: if the field has no scores.
+    """
+    names = RunFields.of(field)
+    if not dataset.has_sample_field(names.score):
+        raise ExportError(f"{field!r} has no scores: compute or evaluate heatmaps first")
+    rows = _rows(dataset, names)
+    threshold = threshold_of(dataset, field)
+    flagged = [row for row in rows if row["score"] is not None and row["score"] >= threshold]
+    flagged.sort(key=lambda row: -row["score"])
+    total = len(flagged[:most]) + 2
+    shown = []
+    for done, row in enumerate(flagged[:most]):
+        yield Progress(done, total, note=f"pictures of {row[PAIR_ID]}")
+        shown.append(_shown(dataset, names, row, threshold))
+    yield Progress(total - 2, total, note="tables and regions")
+    write_whole(folder / "pairs.csv", _as_csv(rows))
+    _export_regions(dataset, names, threshold, folder / "regions.json")
+    page = as_html(_report(dataset, field, rows, shown, len(flagged), threshold))
+    write_whole(folder / "report.html", page.encode())
+    yield Progress(total, total, note=f"written to {folder}")
+
+
+def _rows(dataset: Dataset, names: RunFields) -> list[dict[str, Any]]:
+    """One row per pair, in the dataset's order, in one aggregation."""
+    own = {n: getattr(names, n) for n in ("score", "direction", "review", "outcome", "error")}
+    wanted = {"id": "id", PAIR_ID: PAIR_ID, QUERY: QUERY, CHANGE: CHANGE, **own}
+    present = {n: f for n, f in wanted.items() if dataset.has_sample_field(f)}
+    columns = after_slice(dataset).values(list(present.values()))
+    found = {v[0]: dict(zip(present, v, strict=True)) for v in zip(*columns, strict=True)}
+    rows = []
+    for sample in pairs_in(dataset).samples:
+        paths = {"before": str(sample.pair.before), "after": str(sample.pair.after), "sample": sample}
+        rows.append({**dict.fromkeys(COLUMNS), **found[sample.after_id], PAIR_ID: sample.pair.id, **paths})
+    return rows
+
+
+def _shown(dataset: Dataset, names: RunFields, row: dict[str, Any], threshold: float) -> ShownPair:
+    sample: PairSample = row["sample"]
+    heatmap = dataset.select_group_slices(AFTER).select(sample.after_id).values(names.heatmap)[0]
+    try:
+        pictures = _strip(sample, heatmap, threshold)
+    except PictureError as error:
+        pictures = [(str(error), np.full((40, 40, 3), 128, np.uint8))]
+    words = {name: row[name] or "" for name in ("direction", "review")}
+    return ShownPair(sample.pair.id, row[QUERY] or "", row["score"], pictures=pictures, **words)
+
+
+def _strip(sample: PairSample, heatmap: Any, threshold: float) -> list[tuple[str, np.ndarray]]:
+    from argus_fiftyone.results import overlay  # torch, through the corridor: only where a report is made
+
+    before, after = (read_picture(path, THUMBNAIL) for path in (sample.pair.before, sample.pair.after))
+    signed = resize(read_heatmap(heatmap), after.shape[:2])
+    return [("before", before), ("after", after), ("heatmap", overlay(after, signed, [], threshold))]
+
+
+def _as_csv(rows: list[Any]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(COLUMNS), extrasaction="ignore", restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def _export_regions(dataset: Dataset, names: RunFields, threshold: float, path: Path) -> None:
+    """COCO by FiftyOne's exporter; a dataset without regions gives an empty list of annotations."""
+    view = after_slice(dataset)
+    if dataset.has_sample_field(names.regions):
+        kept = (F("confidence") >= threshold) & ~F("tags").contains("rejected")
+        view = view.filter_labels(names.regions, kept, only_matches=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # third-party notes on pictures without regions
+            view.export(
+                dataset_type=COCODetectionDataset,
+                labels_path=str(path),
+                label_field=names.regions,
+                abs_paths=True,
+                progress=False,
+            )
+
+
+def _report(
+    dataset: Dataset,
+    field: str,
+    rows: list[dict[str, Any]],
+    shown: list[ShownPair],
+    flagged: int,
+    threshold: float,
+) -> Report:
+    scores = np.array([row["score"] for row in rows if row["score"] is not None], float)
+    truth = next((r for r in evaluation_reports(dataset) if r["field"] == field), None)
+    curve = truth["pair_curve"] if truth else {"recall": [], "precision": []}
+    reviewed = sum(bool(row["review"]) for row in rows)
+    numbers = [("pairs", str(len(rows))), ("flagged", str(flagged)), ("quiet", str(len(scores) - flagged))]
+    numbers += [("reviewed", str(reviewed)), ("failed", str(sum(bool(row["error"]) for row in rows)))]
+    return Report(
+        title=f"Changes in {dataset.name}",
+        subtitle=_subtitle(dataset, field),
+        numbers=numbers,
+        scores=scores,
+        threshold=threshold,
+        curve=(curve["recall"], curve["precision"]),
+        metrics=_metrics(truth),
+        settings=_settings(dataset, field, threshold),
+        pairs=shown,
+        left_out=flagged - len(shown),
+    )
+
+
+def _record(dataset: Dataset, field: str) -> dict[str, Any] | None:
+    records = (run_record(dataset, key) for key in list_runs(dataset))
+    return next((record for record in records if field in record["bases"]), None)
+
+
+def _subtitle(dataset: Dataset, field: str) -> str:
+    record = _record(dataset, field)
+    if record is None:
+        return f"heatmaps of {field}"
+    queries = dict(zip(record["bases"], run_queries(record), strict=True))
+    asked = queries[field]
+    return f"asked for {asked if asked != ANY_CHANGE else 'any change'}, run {record['key']}"
+
+
+def _metrics(truth: dict[str, Any] | None) -> list[tuple[str, str]]:
+    if truth is None:
+        return []
+    rows = [(label, "–" if truth[name] is None else f"{truth[name]:.3f}") for name, label in METRICS.items()]
+    counts = [
+        (label, str(truth[label.replace(" ", "_")])) for label in ("found", "missed", "false alarm", "quiet")
+    ]
+    return [*counts, *rows]
+
+
+def _settings(dataset: Dataset, field: str, threshold: float) -> list[tuple[str, str]]:
+    record = _record(dataset, field)
+    if record is None:
+        return [("heatmaps", field), ("threshold", f"{threshold:g}"), ("argus", __version__)]
+    plain = {**record["settings"], "threshold": f"{threshold:g}", "encoder": record["encoder"]}
+    made = {"computed": f"{record['timestamp']:%Y-%m-%d %H:%M} UTC", **record["versions"]}
+    return [(name, str(value)) for name, value in {**plain, **made}.items()]

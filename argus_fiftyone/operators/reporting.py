@@ -1,0 +1,52 @@
+"""export_report: hand over what a run found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from fiftyone.operators import types
+
+from argus_fiftyone.dataset.exporting import SHOWN, export_report
+from argus_fiftyone.dataset.fields import Dataset
+from argus_fiftyone.operators.base import ArgusOperator, relay
+from argus_fiftyone.operators.forms import ask_reviewed_field, is_paired, refuse
+
+
+class ExportReport(ArgusOperator):
+    """A page for people, a table, and the regions in COCO's format."""
+
+    title = (
+        "export_report",
+        "Export change report",
+        "Write a self-contained HTML page, a CSV of pairs and the regions as COCO",
+    )
+    options = {"execute_as_generator": True, "allow_delegated_execution": True}  # noqa: RUF012
+
+    def resolve_input(self, ctx: Any) -> types.Property:
+        inputs = types.Object()
+        if is_paired(ctx, inputs) and (field := ask_reviewed_field(ctx, inputs)):
+            default = str(Path.cwd() / f"{ctx.dataset.name}-{field}-report")
+            told = "On the machine FiftyOne runs on; made if it is not there"
+            folder = inputs.str("folder", default=default, required=True, label="Folder", description=told)
+            chosen = Path(ctx.params.get("folder") or default)
+            if chosen.is_file():
+                refuse(folder, "This is a file: name a folder.")
+            inputs.int("most", default=SHOWN, min=0, label="Flagged pairs with pictures, at most")
+        return types.Property(inputs, view=types.View(label="Export a change report"))
+
+    def execute(self, ctx: Any) -> Iterator[Any]:
+        folder = Path(ctx.params["folder"]).expanduser()
+        most = ctx.params.get("most")
+        yield from relay(
+            ctx, export_report(ctx.dataset, ctx.params["field"], folder, SHOWN if most is None else most)
+        )
+        yield ctx.ops.notify(f"Report written to {folder / 'report.html'}", variant="success")
+
+    def __call__(
+        self, dataset: Dataset, field: str, folder: str, most: int = SHOWN, delegate: bool = False
+    ) -> Path:
+        """The path of the page; pairs.csv and regions.json lie beside it."""
+        self.call(dataset, delegate, field=field, folder=str(folder), most=most)
+        return Path(folder) / "report.html"
