@@ -59,12 +59,14 @@ def run(
     query: Annotated[list[str] | None, typer.Option("--query", help="Asked of every pair; may be repeated.")] = None,
     device: DeviceOption = Settings.device,
     threshold: ThresholdOption = Settings.threshold,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Compute anew what the folder holds.")] = False,
 ) -> None:
-    """Compare every pair of a CSV and write signed maps and a table of scores."""
-    from tqdm import tqdm
+    """Compare every pair of a CSV and write signed maps and a table of scores.
 
-    from argus_fiftyone import batch
+    Killed or stopped, the same command goes on where it was; failed pairs are tried again.
+    """
     from argus_fiftyone.pairs import PairListError, read_pairs
+    from argus_fiftyone.run_folder import RunFolderError, run_pairs
 
     settings = _settings(encoder=encoder, device=device, threshold=threshold)
     try:
@@ -72,10 +74,10 @@ def run(
     except PairListError as error:
         raise _usage(str(error)) from None
     loaded = _load(settings)
-    outcomes = tqdm(
-        batch.compare_pairs(listed, loaded, settings, query), total=len(listed), unit="pair", disable=None, smoothing=0.1
-    )
-    failed = batch.write_run(outcomes, out, settings, loaded, query)
+    try:
+        failed = run_pairs(listed, out, settings, loaded, query, overwrite=overwrite)
+    except RunFolderError as error:
+        raise _usage(str(error)) from None
     typer.echo(f"{len(listed) - failed} of {len(listed)} pairs compared with {loaded.name}; written to {out}")
     if failed:
         typer.echo(f"{failed} failed: see the error column of {out / 'scores.csv'}", err=True)
@@ -116,12 +118,16 @@ def encoders() -> None:
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for pictures and tables.")] = Path("demo-out"),
-    launch: Annotated[bool, typer.Option("--app", help="Open the FiftyOne App on the result.")] = False,
+    open_app: Annotated[bool, typer.Option("--app", help="Open the FiftyOne App on the result.")] = False,
+    encoder: EncoderOption = Settings.encoder,
 ) -> None:
-    """Run the main job on the shipped pairs, evaluate it and show it."""
+    """Run the main job on the shipped pairs, evaluate it and load it into FiftyOne."""
     from argus_fiftyone.demo import run_demo
 
-    run_demo(out, launch)
+    settings = _settings(encoder=encoder)
+    _load(settings)
+    if run_demo(out, settings, open_app, typer.echo):
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -1,0 +1,46 @@
+# Two commands for a fresh machine: `make demo` and `make test`. Each sets itself up in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DATA ?= ../shared/data/pairs.csv
+ENCODER ?= mini
+APP ?=
+
+.PHONY: demo test check quality bench screenshots app-build clean help
+
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST)
+
+$(VENV)/.ready: pyproject.toml .ci/ensure_mongod.py
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Argus needs Python 3.10 or newer: make PYTHON=python3.11 ...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV); the first time takes a few minutes (torch is large)."
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -e '.[offline,test]'
+	$(BIN)/python .ci/ensure_mongod.py
+	@touch $@
+
+## make demo [APP=1]        run the main job on the shipped pairs; APP=1 opens the FiftyOne App
+demo: $(VENV)/.ready
+	$(BIN)/argus link
+	$(BIN)/argus demo --out demo-out $(if $(APP),--app)
+
+## make test                lint, types and all tests
+test: check
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+## make quality DATA=pairs.csv [ENCODER=mini]   measure on a list of pairs with masks, write docs/quality.md
+quality: $(VENV)/.ready
+	$(BIN)/python -m benchmarks.quality --pairs $(DATA) --encoder $(ENCODER)
+
+## make bench               measure speed, write docs/benchmarks.md
+bench: $(VENV)/.ready
+	$(BIN)/python -m benchmarks.speed
+
+clean:
+	rm -rf $(VENV) demo-out out
