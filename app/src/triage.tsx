@@ -98,15 +98,17 @@ function Desk({ triage, call }: { triage: Triage; call: Call }) {
 
 function Head({ triage, call }: { triage: Triage; call: Call }) {
   const prompt = usePromptOperatorInput();
-  const chosen = triage.runs.find(({ base }) => base === triage.base);
+  const field = triage.base;
   const tools = [
-    { label: "New run", operator: "compute_change_heatmaps" },
-    { label: "Evaluate", operator: "evaluate_change_heatmaps" },
-    { label: "Calibrate", operator: "calibrate_from_reviews" },
-    { label: "Report", operator: "export_report" },
+    { label: "New run", operator: "compute_change_heatmaps", params: {} },
+    { label: "Evaluate", operator: "evaluate_change_heatmaps", params: { field } },
+    { label: "Compare", operator: "compare_change_runs", params: {} },
+    { label: "Calibrate", operator: "calibrate_from_reviews", params: { field } },
+    { label: "Report", operator: "export_report", params: { field } },
   ];
+  const refresh = () => call("refresh");
   return (
-    <div className="row wrap">
+    <div className="row wrap" style={{ gap: 6 }}>
       <select data-cy="argus-run" aria-label="Run and query" value={triage.base} onChange={(event) => call("choose", { base: event.target.value })} style={{ flex: "1 1 100%" }}>
         {triage.runs.map(({ base, label }) => (
           <option key={base} value={base}>
@@ -114,12 +116,12 @@ function Head({ triage, call }: { triage: Triage; call: Call }) {
           </option>
         ))}
       </select>
-      {tools.map(({ label, operator }) => (
-        <button key={operator} data-cy={`argus-tool-${operator}`} onClick={() => prompt(OPERATORS + operator, { field: triage.base, run_key: chosen?.run })}>
+      {tools.map(({ label, operator, params }) => (
+        <button key={operator} data-cy={`argus-tool-${operator}`} onClick={() => prompt(OPERATORS + operator, params, { callback: refresh })}>
           {label}
         </button>
       ))}
-      <button title="Count again" aria-label="Count again" onClick={() => call("refresh")}>
+      <button title="Count again" aria-label="Count again" onClick={refresh}>
         ↻
       </button>
     </div>

@@ -38,7 +38,13 @@ def ask_operator(page: Any, label: str) -> Any:
         label
     )
     page.locator('[data-cy="operators-browser"]').get_by_text(label, exact=True).first.click()
+    return form_of(page)
+
+
+def form_of(page: Any) -> Any:
+    """The operator form that is open."""
     page.wait_for_selector('[data-cy="operators-prompt-modal"]')
+    page.wait_for_timeout(SETTLE_MS)
     return page.locator('[data-cy="operators-prompt-modal"]')
 
 

@@ -150,3 +150,65 @@ def test_a_run_from_its_form_writes_heatmaps(page, address, fresh_plates):
         seconds=240,
     )
     assert all(Path(path).is_file() for path in fresh_plates.values("argus.map_path"))
+
+
+def test_the_report_opens_in_a_browser(page, address, plates, tmp_path):
+    flows.open_dataset(page, address, plates.name)
+    panel = flows.open_triage(page)
+    panel.locator('[data-cy="argus-tool-export_report"]').click()
+    form = flows.form_of(page)
+    form.locator("input").nth(1).fill(str(tmp_path / "report"))
+    flows.execute(page, form)
+    written = tmp_path / "report" / "report.html"
+    flows.wait_until(written.is_file, page)
+    page.wait_for_timeout(flows.SETTLE_MS)
+    page.goto(written.as_uri())
+    assert page.get_by_text("plate-05").count() > 0
+    pictures = page.locator("img")
+    assert pictures.count() >= 3
+    assert pictures.first.evaluate("image => image.complete && image.naturalWidth > 0")
+
+
+def test_review_shows_the_before_picture_where_the_run_aligned_it(page, address, plates):
+    shift = 0.25
+    warp = [1, 0, shift, 0, 1, 0, 0, 0, 1]
+    ids = plates.values("id")
+    plates.set_values("argus_warp", dict.fromkeys(ids, warp), key_field="id")
+    flows.open_dataset(page, address, plates.name)
+    panel = flows.open_triage(page)
+    panel.locator('[data-cy="argus-ranked-row"]').first.click()
+    flows.open_review(page)
+    flows.press(page, "b", "h")
+    page.wait_for_timeout(flows.SETTLE_MS)
+    frame = flows.shot(page.locator('[data-cy="argus-frame-before"]'))
+    # a screw's upper half, so that its slot does not darken what is looked at
+    x, y = 60 / 320, (60 - 9) / 240
+    assert flows.at(frame, (x + shift, y)).min() > 180
+    assert flows.at(frame, (x, y)).max() < 60, "what the before picture does not reach stays dark"
+
+
+def test_swipe_overlay_and_blink_show_both_pictures(page, address, plates):
+    flows.open_dataset(page, address, plates.name)
+    panel = flows.open_triage(page)
+    panel.locator('[data-cy="argus-ranked-row"]').first.click()
+    review = flows.open_review(page)
+    flows.press(page, "b", "h")
+    x, y = LOST[0], LOST[1] - 9 / 240
+
+    def brightness() -> float:
+        page.wait_for_timeout(400)
+        return float(flows.at(flows.shot(page.locator('[data-cy^="argus-frame"]').last), (x, y)).mean())
+
+    after = brightness()
+    flows.press(page, "2")
+    assert brightness() > after + 80, "left of the divider: before, with its screw"
+    review.locator('[data-cy="argus-share"]').fill("0.05")
+    assert abs(brightness() - after) < 5
+    flows.press(page, "3")
+    review.locator('[data-cy="argus-share"]').fill("0.5")
+    mixed = brightness()
+    assert after + 20 < mixed < after + 90
+    flows.press(page, "4", " ")
+    one = brightness()
+    flows.press(page, " ")
+    assert abs(one - brightness()) > 80
