@@ -32,7 +32,8 @@ figure { margin: 0; }
 figure img { display: block; max-width: 320px; border-radius: 4px; }
 figcaption { font-size: .8rem; opacity: .7; }
 
-tag { border: 1px solid var(--line); border-radius: 99px; padding: 0 .5rem; font-size: .8rem; margin-left: .4rem; }
+tag { border: 1px solid var(--line); border-radius: 99px; padding: 0 .5rem; font-size: .8rem;
+  margin-left: .4rem; }
 """
 
 

@@ -24,8 +24,8 @@ def operator(name: str) -> Any:
 
 @pytest.fixture(autouse=True)
 def no_towers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(computing, "_load_encoder", lambda settings: FakeEncoder())
-    monkeypatch.setattr(computing, "_compare", compare_by_pixels)
+    monkeypatch.setattr(computing, "load_encoder", lambda settings: FakeEncoder())
+    monkeypatch.setattr(computing, "compare_pairs", compare_by_pixels)
 
 
 @pytest.fixture
@@ -146,6 +146,76 @@ def test_the_form_offers_to_resume_or_replace_an_existing_run(dataset: Any):
     operator("compute_change_heatmaps")(dataset, "k")
     assert "overwrite" not in form("compute_change_heatmaps", dataset, run_key="new")
     assert "Compute k anew" in form("compute_change_heatmaps", dataset, run_key="k")["overwrite"].view.label
+
+
+def sent_by(name: str, dataset: Any, **params: Any) -> list[tuple[str, Any]]:
+    """What an operator sends to the App: (operator, its parameters)."""
+    context = ExecutionContext(
+        {"dataset_name": dataset.name, "view": [], "params": params}, executor=Executor()
+    )
+    return [(sent.body.operator_uri, sent.body.params) for sent in operator(name).execute(context)]
+
+
+def test_a_dry_run_shows_three_pairs_and_writes_nothing(dataset: Any):
+    fields = set(dataset.get_field_schema())
+    sent = sent_by("compute_change_heatmaps", dataset, dry_run=True, queries="a spot", encoder="auto")
+    name, page = sent[-1]
+    assert name == "show_output"
+    assert [key for key in page["results"] if page["results"][key].startswith("data:image/jpeg")] == [
+        "pair_0",
+        "pair_1",
+        "pair_2",
+    ]
+    dataset.reload()
+    assert set(dataset.get_field_schema()) == fields
+    assert list_runs(dataset) == []
+    assert "at" in form("compute_change_heatmaps", dataset, encoder="auto")["estimate"].view.label
+
+
+def test_a_finished_run_ends_on_a_page_with_next_steps(dataset: Any):
+    name, page = sent_by("compute_change_heatmaps", dataset, run_key="k", encoder="auto")[-1]
+    assert name == "show_output"
+    assert "2 of 4 pairs flagged" in str(page["outputs"])
+    assert "Argus triage" in str(page["outputs"])
+
+
+def test_the_form_tells_pairs_and_time_before_running(dataset: Any):
+    assert "4 pairs. How long: try" in form("compute_change_heatmaps", dataset)["estimate"].view.label
+    operator("compute_change_heatmaps")(dataset, "k", encoder="fake")
+    told = form("compute_change_heatmaps", dataset, encoder="fake", queries="a; b")["estimate"].view.label
+    assert told.startswith("4 pairs, 2 queries, about 1 s, at")
+
+
+def test_settings_can_be_kept_under_a_name_and_used_again(dataset: Any):
+    params = {"queries": "a hole", "encoder": "auto", "threshold": 0.3}
+    sent_by("compute_change_heatmaps", dataset, run_key="k", save_preset="night shift", **params)
+    again = form("compute_change_heatmaps", dataset, preset="night shift")
+    assert "queries" not in again
+    assert "threshold 0.3" in again["preset_told"].view.label
+    sent_by("compute_change_heatmaps", dataset, run_key="l", preset="night shift")
+    record = operator("compute_change_heatmaps")(dataset, "l", "a hole", threshold=0.3)
+    assert (record["queries"], record["threshold"]) == (["a hole"], 0.3)
+
+
+def test_calibrating_previews_its_promise_and_refuses_at_the_field(dataset: Any):
+    operator("compute_change_heatmaps")(dataset, "k")
+    asked = {"field": "k", "goal": "false_alarms"}
+    refused = faults(form("calibrate_from_reviews", dataset, wanted=0.1, **asked))
+    assert refused["wanted"].startswith("false alarms below 0.1 needs 9 rejected pairs or more, found 0")
+    operator("review_change")(dataset, "k", "rejected", sample_ids=dataset.values("id"))
+    dataset.reload()
+    fine = form("calibrate_from_reviews", dataset, wanted=0.4, **asked)
+    assert not faults(fine)
+    assert "at most 40% of unchanged pairs flagged" in fine["promise"].view.label
+    found = operator("calibrate_from_reviews")(dataset, "k", "false_alarms", 0.4)
+    assert found["decisions"] == 4
+
+
+def test_a_report_is_exported_from_python(dataset: Any, tmp_path: Path):
+    operator("compute_change_heatmaps")(dataset, "k")
+    path = operator("export_report")(dataset, "k", tmp_path / "report")
+    assert path.is_file()
+    assert (tmp_path / "report" / "regions.json").is_file()
 
 
 def test_forms_on_a_dataset_without_pairs_say_how_to_get_there():

@@ -86,7 +86,7 @@ def compute_heatmaps(
     yield Progress(
         0, len(pairing.samples), note=f"loading the encoder {settings.encoder}", incomplete=incomplete
     )
-    loaded: NamedEncoder = encoder or _load_encoder(settings)
+    loaded: NamedEncoder = encoder or load_encoder(settings)
     settings = replace(settings, encoder=loaded.name)
     refined = dict(refined or {})
     record = _open_run(samples, key, settings, queries, overwrite, loaded, sorted(refined))
@@ -94,7 +94,7 @@ def compute_heatmaps(
     opening = _opening(len(todo), len(pairing.samples), loaded)
     yield Progress(0, len(todo), note=opening, incomplete=incomplete)
     asked: Any = [refined.get(query, query) for query in queries] or None
-    outcomes = (compare or _compare)(_pairs(todo, refined), loaded, settings, asked)
+    outcomes = (compare or compare_pairs)(_pairs(todo, refined), loaded, settings, asked)
     with closing(_write_all(dataset, key, record, todo, outcomes)) as steps:
         for done, failed in steps:
             yield Progress(done, len(todo), failed, _standing(done, len(todo), failed), incomplete)
@@ -208,15 +208,17 @@ def _standing(done: int, total: int, failed: int) -> str:
     return f"{done} of {total} pairs compared" + (f", {failed} failed" if failed else "")
 
 
-def _load_encoder(settings: Settings) -> Any:
-    from argus_fiftyone.encoders.registry import load_encoder  # torch: seconds, only where heatmaps are made
+def load_encoder(settings: Settings) -> Any:
+    """The encoder that the settings name."""
+    from argus_fiftyone.encoders import registry  # torch: seconds, only where heatmaps are made
 
-    return load_encoder(settings.encoder, settings.device)
+    return registry.load_encoder(settings.encoder, settings.device)
 
 
-def _compare(
+def compare_pairs(
     pairs: Iterable[Pair], encoder: Any, settings: Settings, queries: Sequence[str] | None
 ) -> Iterator[Outcome]:
-    from argus_fiftyone.batch import compare_pairs  # torch: as above
+    """As `batch.compare_pairs`."""
+    from argus_fiftyone import batch  # torch: as above
 
-    return compare_pairs(pairs, encoder, settings, queries)
+    return batch.compare_pairs(pairs, encoder, settings, queries)

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from fiftyone import ViewField as F
 
-from argus_fiftyone.dataset.computing import Progress
+from argus_fiftyone.dataset.computing import Progress, load_encoder
 from argus_fiftyone.dataset.fields import Dataset, RunFields
 from argus_fiftyone.dataset.runs import list_runs, run_record
 from argus_fiftyone.dataset.slices import after_slice, pairs_in
@@ -88,7 +88,7 @@ def refine_query(
     mine = [row for row in decided if row.query == refining.query]
     settings = _settings(dataset, heatmap_field)
     yield Progress(0, len(mine), note=f"loading the encoder {settings.encoder}")
-    encoder = encoder or _load(settings)
+    encoder = encoder or load_encoder(settings)
     similarities: list[np.ndarray] = []
     measure = _similarities(asked, encoder, settings)
     for done, row in enumerate(mine, start=1):
@@ -152,12 +152,6 @@ def _similarities(query: Query, encoder: Any, settings: Settings) -> Similaritie
 
     prompts = encoder.encode_text([*query.positive, *query.negative])
     return lambda picture, boxes: region_similarities(picture, boxes, prompts, encoder, settings.resolution)
-
-
-def _load(settings: Settings) -> Any:
-    from argus_fiftyone.encoders.registry import load_encoder  # torch: as above
-
-    return load_encoder(settings.encoder, settings.device)
 
 
 def _fit(

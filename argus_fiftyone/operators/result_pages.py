@@ -1,0 +1,52 @@
+"""What an operator shows when it is done: the outcome in words, and the next steps."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import cv2
+from fiftyone.operators import types
+
+from argus_fiftyone.dataset.fields import Dataset
+from argus_fiftyone.dataset.previews import Preview, in_words
+from argus_fiftyone.dataset.reviews import flagged_count
+from argus_fiftyone.dataset.runs import run_record
+
+NEXT_STEPS = """**Next**
+- Open the panel *Argus triage* (the + beside *Samples*): what to look at next, threshold, counts.
+- Open a pair and choose *Argus review* beside its picture: blink, swipe, confirm or reject.
+- *Evaluate change heatmaps* where there are masks; *Export change report* to hand over."""
+
+
+def show_run(ctx: Any, dataset: Dataset, key: str) -> Any:
+    """The result page of a finished run."""
+    record = run_record(dataset, key)
+    failed = f", **{record['failed']} failed** (see `{record['bases'][0]}_error`)" if record["failed"] else ""
+    flagged = f"**{flagged_count(dataset, key)} of {record['pairs']} pairs flagged**"
+    told = f"{flagged} at their threshold, with {record['encoder']}{failed}."
+    outputs = types.Object()
+    outputs.md(f"{told}\n\n{NEXT_STEPS}", name="told")
+    return _show(ctx, outputs, f"Run {key} is done", {})
+
+
+def show_preview(ctx: Any, preview: Preview, pairs: int) -> Any:
+    """The result page of a dry run: the pictures, and how long all pairs would take."""
+    outputs, results = types.Object(), {}
+    for number, pair in enumerate(preview.pairs):
+        outputs.md(pair.told, name=f"told_{number}")
+        outputs.img(f"pair_{number}", width="100%", alt_text=pair.told)
+        results[f"pair_{number}"] = _data_uri(pair.strip)
+    told = f"All {pairs} pairs would take {in_words(preview.seconds * pairs)}. Nothing was written."
+    outputs.md(f"before | after | heatmap. {told}", name="time")
+    return _show(ctx, outputs, "Three pairs tried", results)
+
+
+def _show(ctx: Any, outputs: types.Object, title: str, results: dict[str, Any]) -> Any:
+    page = types.Property(outputs, view=types.View(label=title))
+    return ctx.ops.show_output(page.to_json(), results)
+
+
+def _data_uri(picture: Any) -> str:
+    _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
+    return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode()}"
