@@ -1,22 +1,32 @@
-"""Many pairs: one outcome each, in order; one bad pair never sinks the rest."""
+"""Many pairs: reading, aligning, encoding and answering overlap; one outcome each, in order.
+
+Some threads decode and align, one encodes, one turns features into heatmaps. What is on
+its way has a bound, so memory does not grow with the number of pairs, and one bad pair
+never sinks the rest.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
+from itertools import islice
 
-from argus_fiftyone import __version__
-from argus_fiftyone.compare import Comparison, compare_pictures
-from argus_fiftyone.encoders import Encoder
+import torch
+
+from argus_fiftyone.compare import Comparison, Prepared, answer, prepare_files, weigh
+from argus_fiftyone.encoders import Encoder, PictureFeatures
 from argus_fiftyone.pairs import Pair
-from argus_fiftyone.pictures import read_picture, write_map, write_whole
-from argus_fiftyone.settings import LONGEST_MAP_SIDE, Settings
+from argus_fiftyone.query import Query
+from argus_fiftyone.settings import Settings
 
-SCORE_COLUMNS = ("id", "query", "score", "direction", "alignment", "status", "error")
+MOST_READERS = 4
+"""Threads that decode and align; more only take cores from a CPU encoder."""
+
+CUDA_BATCH = 8
+"""Pairs per encoder call on a GPU. On a CPU one pair keeps all cores busy; more measured no faster."""
 
 
 @dataclass(frozen=True)
@@ -35,67 +45,141 @@ class Outcome:
 
 
 def compare_pairs(
-    pairs: Iterable[Pair], encoder: Encoder, settings: Settings, queries: Sequence[str] | None = None
-) -> Iterator[Outcome]:
-    """Compare pairs one after the other.
+    pairs: Iterable[Pair],
+    encoder: Encoder,
+    settings: Settings,
+    queries: Sequence[str | Query] | None = None,
+    *,
+    batch: int | None = None,
+    readers: int | None = None,
+) -> Generator[Outcome, None, None]:
+    """Compare pairs; outcomes come in the order of the pairs, as soon as they are there.
 
     Args:
         queries: asked of every pair instead of the pair's own query.
+        batch: pairs per encoder call, taken from those that are ready and of one size; None
+            leaves it to the device. Above 1, sums may be rounded differently in the last bit.
+        readers: threads that decode and align.
     """
-    for pair in pairs:
+    batch = batch or (CUDA_BATCH if _device(encoder) == "cuda" else 1)
+    readers = readers or min(MOST_READERS, os.cpu_count() or 1)
+    reading, encoding, answering = (
+        ThreadPoolExecutor(readers, "argus-read"),
+        ThreadPoolExecutor(1, "argus-encode"),
+        _answering_thread(),
+    )
+    work = _Work(encoder, settings, list(queries or ()), batch, answering)
+    try:
+        yield from _stream(iter(pairs), work, readers + 4 * batch, reading, encoding)
+    finally:
+        for pool in (reading, encoding, answering):
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+@dataclass(eq=False)
+class _Slot:
+    """One pair on its way.
+
+    Attributes:
+        taken: whether it has gone to the encoder; only the encoding thread looks.
+    """
+
+    pair: Pair
+    prepared: Future[Prepared]
+    outcome: Future[Outcome] = field(default_factory=Future)
+    submitted: bool = False
+    taken: bool = False
+
+
+def _stream(
+    pairs: Iterator[Pair], work: _Work, ahead: int, reading: ThreadPoolExecutor, encoding: ThreadPoolExecutor
+) -> Iterator[Outcome]:
+    """Outcomes in order, with `ahead` pairs in preparation and two batches at most beyond it."""
+    window: deque[_Slot] = deque()
+    while True:
+        for pair in islice(pairs, ahead - len(window)):
+            window.append(_Slot(pair, reading.submit(work.prepare, pair)))
+        if not window:
+            return
+        for slot in islice(window, 2 * work.batch):
+            if not slot.submitted:
+                slot.submitted = True
+                encoding.submit(work.encode_from, slot, tuple(window))
+        yield window[0].outcome.result()
+        window.popleft()
+
+
+@dataclass
+class _Work:
+    """The stages of one run, each called in its own thread."""
+
+    encoder: Encoder
+    settings: Settings
+    queries: list[str | Query]
+    batch: int
+    answering: ThreadPoolExecutor
+
+    def prepare(self, pair: Pair) -> Prepared:
+        return prepare_files(pair.before, pair.after, self.encoder.cell, self.settings.resolution)
+
+    def encode_from(self, first: _Slot, window: tuple[_Slot, ...]) -> None:
+        """Encode a slot, together with others that are ready and of its size."""
+        if first.taken:
+            return
+        shape = _shape(first)
+        free = (slot for slot in window if shape and slot is not first and not slot.taken)
+        others = (slot for slot in free if slot.prepared.done() and _shape(slot) == shape)
+        slots = [first, *islice(others, self.batch - 1)]
+        for slot in slots:
+            slot.taken = True
+        self.encode(slots)
+
+    def encode(self, slots: list[_Slot]) -> None:
+        """Encode slots of one size together, and hand each on to the answering thread."""
         try:
-            before = read_picture(pair.before, LONGEST_MAP_SIDE)
-            after = read_picture(pair.after, LONGEST_MAP_SIDE)
-            asked = list(queries) if queries else [pair.query]
-            yield Outcome(pair, compare_pictures(before, after, asked, encoder, settings))
-        except Exception as error:  # one bad pair must not sink the batch, whatever is wrong with it
-            yield Outcome(pair, error=" ".join(str(error).split()) or type(error).__name__)
+            prepared = [slot.prepared.result() for slot in slots]
+            features = self.encoder.encode_pictures([picture for one in prepared for picture in one.pictures])
+        except Exception as error:  # whatever is wrong with one pair must not sink the others
+            if len(slots) == 1:
+                slots[0].outcome.set_result(failure(slots[0].pair, error))
+                return
+            for slot in slots:
+                self.encode([slot])
+            return
+        for slot, one, old, new in zip(slots, prepared, features[::2], features[1::2], strict=True):
+            self.answering.submit(self.answer, slot, one, old, new)
+
+    def answer(self, slot: _Slot, prepared: Prepared, old: PictureFeatures, new: PictureFeatures) -> None:
+        try:
+            evidence = weigh(prepared, old, new, self.encoder)
+            asked = self.queries or [slot.pair.query]
+            slot.outcome.set_result(Outcome(slot.pair, answer(evidence, asked, self.encoder, self.settings)))
+        except Exception as error:  # as above
+            slot.outcome.set_result(failure(slot.pair, error))
 
 
-def write_run(
-    outcomes: Iterable[Outcome], folder: Path, settings: Settings, encoder: Encoder, queries: Sequence[str] | None = None
-) -> int:
-    """Write maps and scores of a run as they come; the number of failed pairs.
+def _shape(slot: _Slot) -> tuple[int, ...] | None:
+    """The size at which a pair is encoded; None if it could not be prepared."""
+    return None if slot.prepared.exception() else slot.prepared.result().after.shape
 
-    Maps go to `maps/<id>.png`, or `maps/q1/`, `maps/q2/` … for several queries.
+
+def failure(pair: Pair, error: BaseException) -> Outcome:
+    """The outcome of a pair that could not be compared."""
+    return Outcome(pair, error=" ".join(str(error).split()) or type(error).__name__)
+
+
+def _answering_thread() -> ThreadPoolExecutor:
+    """One thread whose torch operations use one core: the others belong to the encoder.
+
+    torch keeps the number of threads per calling thread, and a default for threads to come,
+    which is put back here.
     """
-    several = len(queries or ()) > 1
-    rows: list[dict[str, str]] = []
-    failed = 0
-    for outcome in outcomes:
-        failed += bool(outcome.error)
-        for number, comparison in enumerate(outcome.comparisons, start=1):
-            maps = folder / "maps" / f"q{number}" if several else folder / "maps"
-            write_map(maps / f"{outcome.pair.id}.png", comparison.heatmap)
-        rows += score_rows(outcome, queries)
-        write_whole(folder / "scores.csv", _as_csv(rows))
-    write_whole(folder / "scores.csv", _as_csv(rows))
-    record = {"argus": __version__, "encoder": encoder.name, "note": encoder.note, "settings": settings.as_record()}
-    write_whole(folder / "run.json", json.dumps(record | {"queries": list(queries or ())}, indent=2).encode())
-    return failed
+    before = torch.get_num_threads()
+    pool = ThreadPoolExecutor(1, "argus-answer")
+    pool.submit(torch.set_num_threads, 1).result()
+    torch.set_num_threads(before)
+    return pool
 
 
-def score_rows(outcome: Outcome, queries: Sequence[str] | None = None) -> list[dict[str, str]]:
-    """The rows of scores.csv for one pair: one per query, failed or not."""
-    if outcome.error:
-        asked = queries or [outcome.pair.query]
-        return [{"id": outcome.pair.id, "query": q, "status": "failed", "error": outcome.error} for q in asked]
-    return [
-        {
-            "id": outcome.pair.id,
-            "query": comparison.query,
-            "score": f"{comparison.score:.6f}",
-            "direction": comparison.direction,
-            "alignment": comparison.alignment,
-            "status": "ok",
-        }
-        for comparison in outcome.comparisons
-    ]
-
-
-def _as_csv(rows: list[dict[str, str]]) -> bytes:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, SCORE_COLUMNS, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()
+def _device(encoder: Encoder) -> str:
+    return str(getattr(encoder, "device", "cpu")).partition(":")[0]
