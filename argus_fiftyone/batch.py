@@ -16,7 +16,8 @@ from itertools import islice
 
 import torch
 
-from argus_fiftyone.compare import Comparison, Prepared, answer, prepare_files, weigh
+from argus_fiftyone.cache import FeatureCache, RememberingEncoder, evidence_entry, evidence_of, pair_key
+from argus_fiftyone.compare import Comparison, Evidence, Prepared, answer, prepare_files, weigh
 from argus_fiftyone.encoders import Encoder, PictureFeatures
 from argus_fiftyone.pairs import Pair
 from argus_fiftyone.query import Query
@@ -52,6 +53,7 @@ def compare_pairs(
     *,
     batch: int | None = None,
     readers: int | None = None,
+    cache: FeatureCache | None = None,
 ) -> Generator[Outcome, None, None]:
     """Compare pairs; outcomes come in the order of the pairs, as soon as they are there.
 
@@ -60,15 +62,19 @@ def compare_pairs(
         batch: pairs per encoder call, taken from those that are ready and of one size; None
             leaves it to the device. Above 1, sums may be rounded differently in the last bit.
         readers: threads that decode and align.
+        cache: where features and evidence are looked up and kept; None takes the folder that
+            ARGUS_CACHE names, if it names one.
     """
-    batch = batch or (CUDA_BATCH if _device(encoder) == "cuda" else 1)
+    cache = cache or FeatureCache.from_environment()
+    remembering = RememberingEncoder(encoder, cache)
+    batch = batch or (CUDA_BATCH if remembering.device.type == "cuda" else 1)
     readers = readers or min(MOST_READERS, os.cpu_count() or 1)
     reading, encoding, answering = (
         ThreadPoolExecutor(readers, "argus-read"),
         ThreadPoolExecutor(1, "argus-encode"),
         _answering_thread(),
     )
-    work = _Work(encoder, settings, list(queries or ()), batch, answering)
+    work = _Work(remembering, settings, list(queries or ()), batch, answering, cache)
     try:
         yield from _stream(iter(pairs), work, readers + 4 * batch, reading, encoding)
     finally:
@@ -81,12 +87,16 @@ class _Slot:
     """One pair on its way.
 
     Attributes:
+        prepared: its pictures, or its evidence where the cache has it.
+        key: under which its evidence is kept; None without a cache.
+        submitted: whether the encoding thread was told of it.
         taken: whether it has gone to the encoder; only the encoding thread looks.
     """
 
     pair: Pair
-    prepared: Future[Prepared]
+    prepared: Future[Prepared | Evidence] = field(default_factory=Future)
     outcome: Future[Outcome] = field(default_factory=Future)
+    key: str | None = None
     submitted: bool = False
     taken: bool = False
 
@@ -98,7 +108,8 @@ def _stream(
     window: deque[_Slot] = deque()
     while True:
         for pair in islice(pairs, ahead - len(window)):
-            window.append(_Slot(pair, reading.submit(work.prepare, pair)))
+            window.append(_Slot(pair))
+            window[-1].prepared = reading.submit(work.prepare, window[-1])
         if not window:
             return
         for slot in islice(window, 2 * work.batch):
@@ -113,14 +124,22 @@ def _stream(
 class _Work:
     """The stages of one run, each called in its own thread."""
 
-    encoder: Encoder
+    encoder: RememberingEncoder
     settings: Settings
     queries: list[str | Query]
     batch: int
     answering: ThreadPoolExecutor
+    cache: FeatureCache | None
 
-    def prepare(self, pair: Pair) -> Prepared:
-        return prepare_files(pair.before, pair.after, self.encoder.cell, self.settings.resolution)
+    def prepare(self, slot: _Slot) -> Prepared | Evidence:
+        """Read and align a pair, or take its evidence from the cache."""
+        pair, resolution = slot.pair, self.settings.resolution
+        if self.cache:
+            slot.key = pair_key(self.encoder.evidence_identity, pair.before, pair.after, resolution)
+            known = self.cache.get(slot.key) if slot.key else None
+            if known:
+                return evidence_of(known, self.encoder.device)
+        return prepare_files(pair.before, pair.after, self.encoder.cell, resolution)
 
     def encode_from(self, first: _Slot, window: tuple[_Slot, ...]) -> None:
         """Encode a slot, together with others that are ready and of its size."""
@@ -137,8 +156,9 @@ class _Work:
     def encode(self, slots: list[_Slot]) -> None:
         """Encode slots of one size together, and hand each on to the answering thread."""
         try:
-            prepared = [slot.prepared.result() for slot in slots]
-            features = self.encoder.encode_pictures([picture for one in prepared for picture in one.pictures])
+            ready = [slot.prepared.result() for slot in slots]
+            pictures = [picture for one in ready if isinstance(one, Prepared) for picture in one.pictures]
+            features = iter(self.encoder.encode_pictures(pictures) if pictures else [])
         except Exception as error:  # whatever is wrong with one pair must not sink the others
             if len(slots) == 1:
                 slots[0].outcome.set_result(failure(slots[0].pair, error))
@@ -146,21 +166,30 @@ class _Work:
             for slot in slots:
                 self.encode([slot])
             return
-        for slot, one, old, new in zip(slots, prepared, features[::2], features[1::2], strict=True):
-            self.answering.submit(self.answer, slot, one, old, new)
+        for slot, one in zip(slots, ready, strict=True):
+            seen = (next(features), next(features)) if isinstance(one, Prepared) else ()
+            self.answering.submit(self.answer, slot, one, *seen)
 
-    def answer(self, slot: _Slot, prepared: Prepared, old: PictureFeatures, new: PictureFeatures) -> None:
+    def answer(self, slot: _Slot, ready: Prepared | Evidence, *seen: PictureFeatures) -> None:
+        """Turn features or known evidence into the outcome."""
         try:
-            evidence = weigh(prepared, old, new, self.encoder)
+            evidence = ready if isinstance(ready, Evidence) else self._weigh(slot, ready, *seen)
             asked = self.queries or [slot.pair.query]
             slot.outcome.set_result(Outcome(slot.pair, answer(evidence, asked, self.encoder, self.settings)))
         except Exception as error:  # as above
             slot.outcome.set_result(failure(slot.pair, error))
 
+    def _weigh(self, slot: _Slot, prepared: Prepared, old: PictureFeatures, new: PictureFeatures) -> Evidence:
+        evidence = weigh(prepared, old, new, self.encoder)
+        if self.cache and slot.key:
+            self.cache.put(slot.key, *evidence_entry(evidence))
+        return evidence
+
 
 def _shape(slot: _Slot) -> tuple[int, ...] | None:
-    """The size at which a pair is encoded; None if it could not be prepared."""
-    return None if slot.prepared.exception() else slot.prepared.result().after.shape
+    """The size at which a pair is to be encoded; None if it is not."""
+    ready = None if slot.prepared.exception() else slot.prepared.result()
+    return ready.after.shape if isinstance(ready, Prepared) else None
 
 
 def failure(pair: Pair, error: BaseException) -> Outcome:
@@ -179,7 +208,3 @@ def _answering_thread() -> ThreadPoolExecutor:
     pool.submit(torch.set_num_threads, 1).result()
     torch.set_num_threads(before)
     return pool
-
-
-def _device(encoder: Encoder) -> str:
-    return str(getattr(encoder, "device", "cpu")).partition(":")[0]

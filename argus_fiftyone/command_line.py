@@ -25,6 +25,9 @@ DeviceOption = Annotated[str, typer.Option("--device", help="cuda, mps, cpu or a
 ThresholdOption = Annotated[float, typer.Option("--threshold", help="Evidence from which a change counts, in (0, 1].")]
 
 
+CACHE_HELP = "Folder that keeps what was seen, so that another query on the same pictures is quick."
+
+
 @app.command()
 def compare(
     before: Path,
@@ -59,12 +62,15 @@ def run(
     query: Annotated[list[str] | None, typer.Option("--query", help="Asked of every pair; may be repeated.")] = None,
     device: DeviceOption = Settings.device,
     threshold: ThresholdOption = Settings.threshold,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Compute anew what the folder holds.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Compute anew what is there.")] = False,
+    cache: Annotated[Path | None, typer.Option("--cache", help=CACHE_HELP, envvar="ARGUS_CACHE")] = None,
+    cache_gb: Annotated[float, typer.Option("--cache-gb", help="Its budget, in GB.", min=0.01)] = 10.0,
 ) -> None:
     """Compare every pair of a CSV and write signed maps and a table of scores.
 
     Killed or stopped, the same command goes on where it was; failed pairs are tried again.
     """
+    from argus_fiftyone.cache import FeatureCache
     from argus_fiftyone.pairs import PairListError, read_pairs
     from argus_fiftyone.run_folder import RunFolderError, run_pairs
 
@@ -75,7 +81,8 @@ def run(
         raise _usage(str(error)) from None
     loaded = _load(settings)
     try:
-        failed = run_pairs(listed, out, settings, loaded, query, overwrite=overwrite)
+        kept = FeatureCache(cache, cache_gb) if cache else None
+        failed = run_pairs(listed, out, settings, loaded, query, overwrite=overwrite, cache=kept)
     except RunFolderError as error:
         raise _usage(str(error)) from None
     typer.echo(f"{len(listed) - failed} of {len(listed)} pairs compared with {loaded.name}; written to {out}")

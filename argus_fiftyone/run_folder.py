@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from argus_fiftyone import __version__
 from argus_fiftyone.batch import Outcome, compare_pairs
+from argus_fiftyone.cache import FeatureCache
 from argus_fiftyone.encoders import Encoder
 from argus_fiftyone.journal import Journal, as_csv, inputs_stamp, score_rows
 from argus_fiftyone.pairs import Pair
@@ -207,6 +208,7 @@ def run_pairs(
     *,
     overwrite: bool = False,
     batch: int | None = None,
+    cache: FeatureCache | None = None,
     progress: bool | None = None,
 ) -> int:
     """Compare pairs and write maps and scores; the number of pairs that failed.
@@ -215,7 +217,7 @@ def run_pairs(
 
     Args:
         overwrite: compute anew what the folder holds.
-        batch: as in `compare_pairs`.
+        batch, cache: as in `compare_pairs`.
         progress: whether to show a bar; None: on a terminal only.
 
     Raises:
@@ -224,7 +226,8 @@ def run_pairs(
     with RunFolder(folder, pairs, settings, encoder, queries, overwrite) as run:
         kept, hidden = len(pairs) - len(run.unfinished), None if progress is None else not progress
         with tqdm(total=len(pairs), initial=kept, unit="pair", disable=hidden) as bar:
-            for outcome in compare_pairs(run.unfinished, encoder, settings, queries, batch=batch):
+            outcomes = compare_pairs(run.unfinished, encoder, settings, queries, batch=batch, cache=cache)
+            for outcome in outcomes:
                 run.add(outcome)
                 bar.update()
     return run.failed

@@ -24,6 +24,7 @@ class FakeTowers:
         pictures: how many pictures were encoded.
         batches: how many pictures each call had.
         texts: how many prompts were encoded.
+        scale: stands for the weights.
     """
 
     note = "fake towers, for tests"
@@ -31,20 +32,23 @@ class FakeTowers:
     temperature = 10.0
     level_weights = (1.0, 1.0)
 
-    def __init__(self, name: str = "fake", delay: float = 0.0, log: Path | None = None) -> None:
-        self.name, self.delay, self.log = name, delay, log
+    def __init__(
+        self, name: str = "fake", delay: float = 0.0, log: Path | None = None, scale: float = 0.0
+    ) -> None:
+        self.name, self.delay, self.log, self.scale = name, delay, log, scale
         self.pictures, self.texts, self.batches = 0, 0, []
 
     def encode_pictures(self, pictures: Sequence[np.ndarray]) -> list[PictureFeatures]:
         if any((picture == 13).all() for picture in pictures):
             raise RuntimeError("this encoder fears the number 13")
         time.sleep(self.delay)
-        self.pictures += len(pictures)
+        # The cache's own look at one small picture is not counted.
+        self.pictures += sum(picture.shape != (4 * CELL, 4 * CELL, 3) for picture in pictures)
         self.batches.append(len(pictures))
         if self.log:
             with self.log.open("a") as log:
                 log.write("".join("." for _ in pictures))
-        return [_features(picture) for picture in pictures]
+        return [_features(picture, self.scale) for picture in pictures]
 
     def encode_text(self, prompts: Sequence[str]) -> torch.Tensor:
         self.texts += len(prompts)
@@ -58,12 +62,12 @@ class FakeTowers:
         return 0.8 if things else 0.0
 
 
-def _features(picture: np.ndarray) -> PictureFeatures:
+def _features(picture: np.ndarray, scale: float) -> PictureFeatures:
     pixels = torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float() / 255
     blocks = functional.avg_pool2d(pixels, 4)
     fine = functional.pixel_unshuffle(blocks, 2)[0].permute(1, 2, 0)
     coarse = functional.pixel_unshuffle(blocks, 4)[0].permute(1, 2, 0)
-    aligned = functional.normalize(coarse[..., :WORDS] - coarse[..., :WORDS].mean() + 1e-3, dim=-1)
+    aligned = functional.normalize(coarse[..., :WORDS] - coarse[..., :WORDS].mean() + 1e-3 + scale, dim=-1)
     return PictureFeatures((fine, coarse), aligned, functional.normalize(aligned.mean(dim=(0, 1)), dim=0))
 
 
