@@ -61,6 +61,18 @@ def test_a_run_writes_maps_regions_scores_and_words_on_the_after_slice(dataset: 
     assert set(dataset.select_group_slices("before").values("k_score")) == {None}
 
 
+def test_the_app_opens_with_the_heatmap_on_and_the_runs_fields_together(dataset: Any):
+    compute(dataset)
+    compute(dataset, "l", queries=["a spot", "a hole"])
+    rename_run(dataset, "k", "line_7")
+    config: Any = fo.load_dataset(dataset.name).app_config
+    assert config.active_fields.paths == ["l_q1", "l_q1_regions"]
+    groups = {group.name: list(group.paths) for group in config.sidebar_groups}
+    assert groups["l_q2"][0] == "l_q2_score"
+    assert groups["line_7"][0] == "line_7_score"
+    assert not [path for paths in groups.values() for path in paths if path.startswith("k_")]
+
+
 def test_the_record_tells_how_a_run_was_made(dataset: Any):
     compute(dataset, queries=["a spot"], settings=Settings(threshold=0.4))
     record = run_record(dataset, "k")

@@ -10,6 +10,7 @@ from typing import Any
 import fiftyone as fo
 import numpy as np
 
+from argus_fiftyone.dataset.appearance import gather_fields
 from argus_fiftyone.dataset.computing import Progress
 from argus_fiftyone.dataset.evaluations import register_evaluations, save_views
 from argus_fiftyone.dataset.fields import CHANGE, TRUTH, Dataset, RunFields, Samples, evaluation_key
@@ -200,6 +201,7 @@ def _declare(dataset: Dataset, names: RunFields) -> None:
     for name in (names.average_precision, names.iou, names.score):
         dataset.add_sample_field(name, fo.FloatField)
     dataset.add_sample_field(names.outcome, fo.StringField)
+    gather_fields(dataset, names.heatmap)
 
 
 def _write(dataset: Dataset, names: RunFields, written: dict[str, dict[str, Any]]) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import fiftyone as fo
 from fiftyone import ViewField as F
 
+from argus_fiftyone.dataset.appearance import present_run
 from argus_fiftyone.dataset.fields import Dataset, RunFields
 from argus_fiftyone.dataset.slices import AFTER, PairSample
 from argus_fiftyone.labels import DECISIONS, carry_decisions, to_detections, write_heatmap
@@ -35,6 +36,7 @@ class RunWriter:
         self.folder = folder
         for names in self.fields:
             declare_fields(dataset, names)
+        present_run(dataset, bases)
         self.decided = {names.regions: decided_regions(dataset, names.regions) for names in self.fields}
         self._waiting: dict[str, dict[str, Any]] = {}
         self._last_write = time.monotonic()

@@ -33,6 +33,7 @@ def compute_form(ctx: Any) -> types.Property:
     inputs = types.Object()
     if is_paired(ctx, inputs):
         pairs = target(ctx).count()
+        _tell_time(ctx, inputs, pairs)
         preset = _ask_preset(ctx, inputs)
         if preset is None:
             _ask_queries(inputs)
@@ -42,7 +43,6 @@ def compute_form(ctx: Any) -> types.Property:
         _ask_dry_run(inputs)
         if not ctx.params.get("dry_run"):
             _ask_key(ctx, inputs)
-        _tell_time(ctx, inputs, pairs)
         inputs.str(
             "save_preset", label="Keep these settings as", description="Optional: a name for next time"
         )

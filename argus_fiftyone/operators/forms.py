@@ -85,7 +85,9 @@ def ask_threshold(inputs: types.Object, default: float, value: Any, name: str = 
 
 def ask_new_key(inputs: types.Object, name: str, default: str | None, value: str | None, label: str) -> None:
     """Ask for a key that can name a field."""
-    prop = inputs.str(name, default=default, required=True, label=label, description="Letters, digits and _")
+    prop = inputs.str(
+        name, default=default, required=True, label=label, description="Letters, digits and underscores"
+    )
     try:
         if value:
             check_key(value)
