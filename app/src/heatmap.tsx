@@ -32,7 +32,7 @@ function paint(canvas: HTMLCanvasElement, image: HTMLImageElement): void {
     data[at] = COLOUR[0];
     data[at + 1] = COLOUR[1];
     data[at + 2] = COLOUR[2];
-    data[at + 3] = strength < FAINTEST ? 0 : strength * 0.7;
+    data[at + 3] = strength < FAINTEST ? 0 : strength * 0.55;
   }
   pen.putImageData(picture, 0, 0);
 }

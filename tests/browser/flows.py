@@ -22,6 +22,15 @@ def open_dataset(page: Any, address: str, name: str) -> None:
         hint.first.click()
 
 
+def show_field(page: Any, field: str, shown: bool = True, within: str = "") -> None:
+    """Have a field drawn or not, whatever the App showed so far."""
+    box = page.locator(f'{within} [data-cy="checkbox-{field}"]').first
+    if box.locator("xpath=descendant-or-self::input").is_checked() != shown:
+        box.click()
+        page.wait_for_timeout(SETTLE_MS)  # two switches within a second can leave pictures unpainted
+    page.mouse.move(5, 5)
+
+
 def open_triage(page: Any) -> Any:
     """Open the triage panel beside the grid; returns it once it has counted."""
     page.locator('[data-cy="new-panel-btn"]').first.click()
@@ -61,6 +70,18 @@ def execute(page: Any, form: Any) -> None:
 def shot(target: Any) -> np.ndarray:
     """What a part of the page looks like, uint8 [rows, cols, 3]."""
     return np.asarray(Image.open(io.BytesIO(target.screenshot())).convert("RGB"))
+
+
+def settled_shot(page: Any, target: Any) -> np.ndarray:
+    """The same, once it has stopped changing: the App paints in workers, at its own pace."""
+    earlier = shot(target)
+    for _ in range(20):
+        page.wait_for_timeout(SETTLE_MS)
+        now = shot(target)
+        if now.shape == earlier.shape and (now == earlier).all():
+            return now
+        earlier = now
+    raise AssertionError("the picture kept changing for 24 s")
 
 
 def at(picture: np.ndarray, centre: tuple[float, float]) -> np.ndarray:

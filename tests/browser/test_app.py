@@ -28,13 +28,12 @@ def regions_of(dataset: Any, pair: str) -> list:
 def test_the_heatmap_shows_in_the_grid_where_the_screw_is_missing(page, address, plates):
     flows.open_dataset(page, address, plates.name)
     first = page.locator('[data-cy="looker"]').first
-    page.click('[data-cy="checkbox-argus_regions"]')
-    page.wait_for_timeout(flows.SETTLE_MS)
-    plain = flows.shot(first)
-    page.click('[data-cy="checkbox-argus"]')
-    page.wait_for_timeout(2 * flows.SETTLE_MS)
-    shown = flows.shot(first)
-    assert np.abs(flows.at(shown, LOST) - flows.at(plain, LOST)).max() > 40
+    flows.show_field(page, "argus_regions", False)
+    flows.show_field(page, "argus", False)
+    plain = flows.settled_shot(page, first)
+    flows.show_field(page, "argus")
+    shown = flows.settled_shot(page, first)
+    assert np.abs(flows.at(shown, LOST) - flows.at(plain, LOST)).max() > 15  # its colour is the App's choice
     assert np.abs(flows.at(shown, KEPT) - flows.at(plain, KEPT)).max() < 5
 
 
@@ -43,12 +42,11 @@ def test_the_heatmap_shows_in_the_modal_where_the_screw_is_missing(page, address
     page.locator('[data-cy="looker"]').first.click()
     canvas = page.locator('[data-cy="modal-looker-container"] canvas')
     canvas.wait_for()
-    page.locator('[data-cy="modal"] [data-cy="checkbox-argus_regions"]').click()
-    page.wait_for_timeout(flows.SETTLE_MS)
-    plain = flows.shot(canvas)
-    page.locator('[data-cy="modal"] [data-cy="checkbox-argus"]').click()
-    page.wait_for_timeout(2 * flows.SETTLE_MS)
-    changed = np.abs(flows.shot(canvas).astype(int) - plain).max(axis=2) > 40
+    flows.show_field(page, "argus_regions", False, '[data-cy="modal"]')
+    flows.show_field(page, "argus", False, '[data-cy="modal"]')
+    plain = flows.settled_shot(page, canvas)
+    flows.show_field(page, "argus", True, '[data-cy="modal"]')
+    changed = np.abs(flows.settled_shot(page, canvas).astype(int) - plain).max(axis=2) > 12
     rows, cols = np.nonzero(changed)
     assert changed.mean() > 0.002
     # the picture is centred in the canvas at its own shape, 4:3
@@ -179,8 +177,7 @@ def test_review_shows_the_before_picture_where_the_run_aligned_it(page, address,
     panel.locator('[data-cy="argus-ranked-row"]').first.click()
     flows.open_review(page)
     flows.press(page, "b", "h")
-    page.wait_for_timeout(flows.SETTLE_MS)
-    frame = flows.shot(page.locator('[data-cy="argus-frame-before"]'))
+    frame = flows.settled_shot(page, page.locator('[data-cy="argus-frame-before"]'))
     # a screw's upper half, so that its slot does not darken what is looked at
     x, y = 60 / 320, (60 - 9) / 240
     assert flows.at(frame, (x + shift, y)).min() > 180
