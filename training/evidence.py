@@ -42,10 +42,12 @@ class PairReader:
 
     @torch.inference_mode()
     def seen(self, row: Row) -> SeenPair:
+        if not row["id"]:  # made for this test alone: not worth keeping
+            return self._read(row)
         file = self.cache / f"{Path(row['after']).parent.parent.name}_{row['id'].replace('/', '_')}.npz"
         if not file.exists():
             self.cache.mkdir(parents=True, exist_ok=True)
-            self._write(file, row)
+            self._write(file, self._read(row))
         with np.load(file) as stored:
             maps = {name: torch.from_numpy(stored[name]).float() for name in (*MAPS, "evidence")}
         grouped = {
@@ -54,22 +56,19 @@ class PairReader:
         }
         return SeenPair(**grouped, evidence=maps["evidence"])
 
-    def _write(self, file: Path, row: Row) -> None:
+    def _read(self, row: Row) -> SeenPair:
         after = pictures.read_picture(row["after"])
         scale = LONGEST / max(after.shape[:2])
-        size = (
-            max(round(after.shape[0] * scale / 32), 1) * 32,
-            max(round(after.shape[1] * scale / 32), 1) * 32,
-        )
-        both = [pictures.resize(p, size) for p in (pictures.read_picture(row["before"]), after)]
+        size = tuple(max(round(side * scale / 32), 1) * 32 for side in after.shape[:2])
+        both = [pictures.resize(p, (size[0], size[1])) for p in (pictures.read_picture(row["before"]), after)]
         stages = self.encoder._stages(mini._as_input(both, 32))
-        found = see([stage[:1] for stage in stages], [stage[1:] for stage in stages])
-        flat = zip(MAPS, [*found.before, *found.after, *found.gone, *found.come], strict=True)
-        np.savez(
-            file,
-            evidence=found.evidence.half().numpy(),
-            **{name: array.half().numpy() for name, array in flat},
-        )
+        return see([stage[:1] for stage in stages], [stage[1:] for stage in stages])
+
+    @staticmethod
+    def _write(file: Path, seen: SeenPair) -> None:
+        flat = zip(MAPS, [*seen.before, *seen.after, *seen.gone, *seen.come], strict=True)
+        arrays = {name: array.half().numpy() for name, array in (*flat, ("evidence", seen.evidence))}
+        np.savez(file, **arrays)  # type: ignore[arg-type]
 
     @torch.inference_mode()
     def conse(self, seen: SeenPair, prompts: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:

@@ -97,7 +97,7 @@ def _spots(canvas: Canvas, rng: Rng, count: int, spread: float, sizes: tuple[flo
 
 def pits(canvas: Canvas, rng: Rng) -> Mark:
     count = int(rng.choice([1, 1, 2, 4, 10, 30]))
-    cover = _spots(canvas, rng, count, rng.uniform(3, 22), (1.2, rng.uniform(2.5, 8)))
+    cover = _spots(canvas, rng, count, rng.uniform(3, 22), (1.2, rng.uniform(2.5, 12)))
     dark = filled(canvas.picture.mean(axis=(0, 1)) * rng.uniform(0.1, 0.5)) * (
         1 + 0.2 * fractal(rng, 1.8, 32)[..., None]
     )

@@ -11,7 +11,7 @@ import numpy as np
 from training import boards, nuisance, printed, scenes, sources
 from training.marks import MARKS, NEEDS_GROUND
 from training.scene import APPEARED, CHANGED, DISAPPEARED, OPPOSITE, SIDE, Canvas, Change, Pair
-from training.surfaces import SURFACES
+from training.surfaces import LIT, SURFACES
 
 Rng = np.random.Generator
 Drawn = tuple[np.ndarray, np.ndarray, list[Change]]
@@ -82,17 +82,19 @@ def _surface(rng: Rng, assets: Assets, photo_share: float = 0.15) -> tuple[Canva
     other_specimen = rng.random() < 0.35
     if rng.random() < photo_share:
         return scenes.cropped_texture(rng, assets.textures, assets.photographs, other_specimen)
-    make = SURFACES[rng.choice(sorted(SURFACES))]
+    name = str(rng.choice(sorted(SURFACES)))
+    make = SURFACES[name]
     style, specimen = (int(v) for v in rng.integers(0, 2**31, 2))
     second = specimen + 1 if other_specimen else specimen
-    made = [make(np.random.default_rng(style), np.random.default_rng(s)) for s in (specimen, second)]
-    return made[0], made[1]
+    first = make(np.random.default_rng(style), np.random.default_rng(specimen))
+    light = {"light": rng.normal(0, 0.9)} if name in LIT and rng.random() < 0.5 else {}
+    return first, make(np.random.default_rng(style), np.random.default_rng(second), **light)
 
 
 def flawed_surface(rng: Rng, assets: Assets) -> Drawn:
     first, second = _surface(rng, assets)
     before, after = first.picture.copy(), second.picture.copy()
-    if first is second or np.array_equal(before, after):
+    if np.array_equal(first.region, second.region) and np.abs(before - after).mean() < 0.02:
         for kind in rng.choice(sorted(set(MARKS) - NEEDS_GROUND), int(rng.integers(0, 3))):
             lasting = MARKS[kind](first, rng)
             before, after = lasting.laid_on(before), lasting.laid_on(after)

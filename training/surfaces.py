@@ -81,10 +81,11 @@ def thread(style: Rng, specimen: Rng) -> Canvas:
     texture = shine + style.uniform(0.1, 0.5) * fine / fine.std()
     if style.random() < 0.3:
         texture = texture.T
-    return Canvas(_grained(0.45 * _metal_tint(style), texture, style.uniform(0.2, 0.45)), WHOLE, "thread")
+    picture = _grained(0.45 * _metal_tint(style), texture, style.uniform(0.2, 0.45))
+    return Canvas(cv2.GaussianBlur(picture, (0, 0), style.uniform(0.3, 2.0)), WHOLE, "thread")
 
 
-def painted(style: Rng, specimen: Rng) -> Canvas:
+def painted(style: Rng, specimen: Rng, light: float = 0.0) -> Canvas:
     """Fields of thick paint beside each other, as on toys, walls and painted models."""
     fields = np.argmax([fractal(style, 0.6, 3) for _ in range(style.integers(1, 5))], axis=0)
     if style.random() < 0.4:
@@ -93,7 +94,7 @@ def painted(style: Rng, specimen: Rng) -> Canvas:
         fields = (rows + columns) % 3
     tints = np.stack([colour(style) for _ in range(5)])
     strokes = cv2.GaussianBlur(fractal(specimen, 1.6), (0, 0), sigmaX=style.uniform(0.6, 5), sigmaY=0.8)
-    shade = relief(strokes, style.uniform(0.05, 0.5), style.uniform(0, 6))
+    shade = relief(strokes, style.uniform(0.05, 0.5), style.uniform(0, 6) + light)
     return _framed(Canvas(np.clip(tints[fields] + shade[..., None], 0, 1), WHOLE, "paint"), style, specimen)
 
 
@@ -105,6 +106,12 @@ def plastic(style: Rng, specimen: Rng) -> Canvas:
 
 
 def tile(style: Rng, specimen: Rng) -> Canvas:
+    """Glazed and smooth, or unglazed: sintered, grey, with the marks of grinding."""
+    if style.random() < 0.4:
+        ground = brushed_metal(style, specimen)
+        grey = ground.picture.mean(axis=2, keepdims=True) * np.ones(3)
+        grain = 1 + style.uniform(0.01, 0.06) * fractal(specimen, 1.8, 16)[..., None]
+        return Canvas(np.clip(grey * grain, 0, 1), ground.region, "tile", ground.ground)
     picture = _grained(colour(style, 0.3, 0.95), fractal(specimen, 1.2, 3), style.uniform(0.01, 0.08))
     picture += relief(fractal(specimen, 1.5, 32), style.uniform(0, 0.03), 1.0)[..., None]
     return _framed(Canvas(np.clip(picture, 0, 1), WHOLE, "tile"), style, specimen)
@@ -138,12 +145,12 @@ def fabric(style: Rng, specimen: Rng) -> Canvas:
     return Canvas(_grained(colour(style, 0.1, 0.9), texture, style.uniform(0.04, 0.12)), WHOLE, surface)
 
 
-def stone(style: Rng, specimen: Rng) -> Canvas:
+def stone(style: Rng, specimen: Rng, light: float = 0.0) -> Canvas:
     """Carved or natural stone: a lit height map, bright sandstone to black bronze."""
     height = fractal(style, style.uniform(0.8, 1.2), style.integers(3, 10)) + 0.15 * fractal(
         specimen, 1.6, 16
     )
-    shade = relief(height, style.uniform(0.8, 2.5), style.uniform(0, 6))
+    shade = relief(height, style.uniform(0.8, 2.5), style.uniform(0, 6) + light)
     tint = colour(style, 0.1, 0.85) * 0.4 + 0.6 * style.uniform(0.08, 0.75)
     picture = np.clip(filled(tint) * (1 + shade[..., None] * 1.5), 0, 1)
     canvas = Canvas(picture, WHOLE, "stone")
@@ -153,10 +160,10 @@ def stone(style: Rng, specimen: Rng) -> Canvas:
     return _on_ground(canvas, blob(style, (160, 160), style.uniform(100, 140), 0.4), ground)
 
 
-def biscuit(style: Rng, specimen: Rng) -> Canvas:
+def biscuit(style: Rng, specimen: Rng, light: float = 0.0) -> Canvas:
     height = fractal(specimen, style.uniform(1.0, 1.4), 8)
     tint = np.array([0.80, 0.60, 0.35]) * style.uniform(0.6, 1.15)
-    picture = _grained(tint, height, 0.10) + relief(height, style.uniform(0.1, 0.6), 0.8)[..., None]
+    picture = _grained(tint, height, 0.10) + relief(height, style.uniform(0.1, 0.6), 0.8 + light)[..., None]
     for _ in range(style.integers(0, 14)):
         chip = blob(specimen, tuple(specimen.uniform(60, 260, 2)), specimen.uniform(4, 10))
         picture[chip] = np.array([0.2, 0.11, 0.07]) * specimen.uniform(0.7, 1.4)
@@ -178,7 +185,7 @@ def bricks(style: Rng, specimen: Rng) -> Canvas:
     return Canvas(np.clip(picture, 0, 1), WHOLE, "wall")
 
 
-SURFACES: dict[str, Callable[[Rng, Rng], Canvas]] = {
+SURFACES: dict[str, Callable[..., Canvas]] = {
     made.__name__: made
     for made in (
         asphalt,
@@ -195,3 +202,5 @@ SURFACES: dict[str, Callable[[Rng, Rng], Canvas]] = {
         bricks,
     )
 }
+LIT = ("painted", "stone", "biscuit")
+"""Surfaces with relief, which look different when the light comes from elsewhere."""

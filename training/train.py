@@ -36,7 +36,7 @@ def losses(head: MiniHead, batch: batches.Batch) -> dict[str, Tensor]:
     queries = head.embed_queries(batch.texts + 0.02 * torch.randn_like(batch.texts))
     flat = embedding.permute(0, 2, 3, 1)
     terms["match"] = 2 * _match_loss(head, flat[batch.picked], queries, batch.truth)
-    terms["quiet"] = 0.5 * functional.softplus(head.match_logits(flat[batch.quiet] @ queries.T)).mean()
+    terms["quiet"] = _quiet_loss(head, flat[batch.quiet], queries)
     return terms
 
 
@@ -57,8 +57,21 @@ def _match_loss(head: MiniHead, cells: Tensor, queries: Tensor, truth: Tensor) -
     each = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
     right, wrong = truth.sum().clamp(min=1), (1 - truth).sum().clamp(min=1)
     balanced = (each * truth).sum() / right + (each * (1 - truth)).sum() / wrong
-    ranked = logits.logsumexp(dim=1, keepdim=True) - logits
+    ranked = _with_nothing(head, cells, logits).logsumexp(dim=1, keepdim=True) - logits
     return balanced + 0.3 * (ranked * truth).sum() / right
+
+
+def _quiet_loss(head: MiniHead, cells: Tensor, queries: Tensor) -> Tensor:
+    """Where nothing changed no wording fits, and the one thing to say is `nothing`: then the
+    scene itself cannot answer a query that happens to name it."""
+    logits = head.match_logits(cells @ queries.T)
+    offered = _with_nothing(head, cells, logits)
+    return 0.5 * functional.softplus(logits).mean() + 0.5 * (offered.logsumexp(dim=1) - offered[:, -1]).mean()
+
+
+def _with_nothing(head: MiniHead, cells: Tensor, logits: Tensor) -> Tensor:
+    silent = head.match_logits(cells @ functional.normalize(head.nothing, dim=0))
+    return torch.cat([logits, silent[:, None]], dim=1)
 
 
 def train(work: Path, pairs: int, epochs: int, seed: int) -> MiniHead:
@@ -138,6 +151,7 @@ def main() -> None:
     features.precompute(args.work / "validation", args.work / "assets", VALIDATION_SEED, 300)
     head = train(args.work, args.pairs, args.epochs, args.seed).eval()
     wordings.set_understanding(head, args.work)
+    validation.set_yardstick(head, args.work, batches.opened(args.work / "train", 600))
     save(head, args.work / "mini_head.safetensors")
     print("done:", json.dumps(validation.figures(head, args.work, args.seed)))
 

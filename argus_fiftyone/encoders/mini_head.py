@@ -20,6 +20,12 @@ from argus_fiftyone.encoders.mini_match import EVIDENCE, FOLDED, SeenPair, resiz
 
 WEIGHTS = Path(__file__).with_name("mini_head.safetensors")
 TEXT_SIZE = 384
+CREDIT = 4.0
+"""Added to the changed logit before a cell is silenced: only what is surely unchanged is."""
+SHARED = 2
+"""Cells of stride 8 that share their description in each direction."""
+REFERENCES = 512
+"""Descriptions of synthetic changes kept as the yardstick of every query."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,8 @@ class MiniHead(nn.Module):
     text_mean: Tensor
     known: Tensor
     understanding: Tensor
+    reference: Tensor
+    calibration: Tensor
 
     def __init__(self, width: int = 96, dim: int = 64, known: int = 512, blocks: int = 2):
         super().__init__()
@@ -72,6 +80,7 @@ class MiniHead(nn.Module):
         )
         self.out = nn.Conv2d(width, dim + 4, 1)
         self.text = nn.Linear(TEXT_SIZE, dim)
+        self.nothing = nn.Parameter(torch.randn(dim))
         self.match_scale = nn.Parameter(torch.tensor(2.3))
         self.match_bias = nn.Parameter(torch.tensor(-4.0))
         self.drop = nn.Dropout2d(0.1)
@@ -80,6 +89,8 @@ class MiniHead(nn.Module):
         self.register_buffer("text_mean", torch.zeros(TEXT_SIZE))
         self.register_buffer("known", torch.zeros(known, TEXT_SIZE))
         self.register_buffer("understanding", torch.tensor([0.0, 1.0]))
+        self.register_buffer("reference", torch.zeros(REFERENCES, dim))
+        self.register_buffer("calibration", torch.tensor([1.0, 0.0]))
 
     @classmethod
     def load(cls, device: str | torch.device = "cpu", file: Path = WEIGHTS) -> MiniHead:
@@ -109,11 +120,22 @@ class MiniHead(nn.Module):
 
         Swapping the pictures exchanges appeared and disappeared and leaves `changed` as it is.
         """
-        embedding, changed, direction = self.both_ways(
-            see(*([stage[None].float() for stage in stages] for stages in (before, after)))
-        )
+        before, after = ([stage[None].float() for stage in stages] for stages in (before, after))
+        return self.describe(see(before, after))
+
+    @torch.inference_mode()
+    def describe(self, seen: SeenPair) -> ChangeDescription:
+        """`describe_change` for one pair that was matched before (n = 1).
+
+        Cells of one change should carry one description, so each takes the mean of those
+        around it, weighed by their evidence; cells that surely did not change say `nothing`."""
+        embedding, changed, direction = self.both_ways(seen)
+        shared = functional.normalize(_weighed_mean(embedding, seen.visual()), dim=1)
+        something = torch.sigmoid(changed + CREDIT)[:, None]
+        silent = functional.normalize(self.nothing, dim=0)[:, None, None]
+        told = functional.normalize(something * shared + (1 - something) * silent, dim=1)
         ways = direction[0].softmax(dim=0).permute(1, 2, 0)
-        return ChangeDescription(embedding[0].permute(1, 2, 0), changed[0].sigmoid(), ways)
+        return ChangeDescription(told[0].permute(1, 2, 0), changed[0].sigmoid(), ways)
 
     def both_ways(self, seen: SeenPair) -> tuple[Tensor, Tensor, Tensor]:
         """Embeddings [n, dim, rows, cols], changed logits [n, rows, cols] and direction logits
@@ -159,9 +181,16 @@ class MiniHead(nn.Module):
     @torch.inference_mode()
     def match(self, description: ChangeDescription, queries: Tensor) -> Tensor:
         """How well each query (from `embed_queries`) names the change of each cell, were it
-        changed at all: [n, rows, cols] in [0, 1]. Multiply by `description.changed` for a heatmap."""
+        changed at all: [n, rows, cols] in [0, 1]. Multiply by evidence of change for a heatmap.
+
+        A broad query lies near every change. So each is measured in deviations from its mean
+        over reference changes, which lets queries be compared and one threshold serve all."""
         cosines = torch.einsum("rcd,nd->nrc", description.embedding, queries)
-        return self.match_logits(cosines).sigmoid()
+        usual = queries @ self.reference.T
+        standing = (cosines - usual.mean(dim=1)[:, None, None]) / usual.std(dim=1)[:, None, None].clamp(
+            min=1e-3
+        )
+        return torch.sigmoid(self.calibration[0] * standing + self.calibration[1])
 
     def match_logits(self, cosines: Tensor) -> Tensor:
         return self.match_scale.exp() * cosines + self.match_bias
@@ -179,3 +208,8 @@ def combine(head: Tensor, conse: Tensor, understood: Tensor) -> Tensor:
     """
     trust = understood[:, None, None]
     return head**trust * conse ** (1 - trust)
+
+
+def _weighed_mean(embedding: Tensor, weights: Tensor) -> Tensor:
+    weights = weights[:, None] + 1e-3
+    return functional.avg_pool2d(embedding * weights, 2 * SHARED + 1, 1, SHARED)

@@ -13,7 +13,9 @@ CHANNELS = (24, 48, 120, 352)
 """Channels of the maps of stride 4, 8, 16 and 32."""
 FOLDED = (2 * CHANNELS[0], *CHANNELS[1:])
 """The same with the finest map folded to stride 8 as mean and maximum."""
-EVIDENCE = 6
+LEVELS = (1, 0, 2, 2, 1, 0)
+"""Weights of the evidence of stride 4 (mean, maximum), 8, 16, 32 and of anywhere at stride 16."""
+EVIDENCE = len(LEVELS)
 """Maps per picture that say how much of it is not found in the other."""
 
 
@@ -35,6 +37,14 @@ class SeenPair:
     def swapped(self) -> SeenPair:
         evidence = torch.cat([self.evidence[:, EVIDENCE:], self.evidence[:, :EVIDENCE]], dim=1)
         return SeenPair(self.after, self.before, self.come, self.gone, evidence)
+
+    def visual(self) -> Tensor:
+        """The untrained difference, both ways, above 0.6 of its median: [n, rows, cols]."""
+        levels = self.evidence.new_tensor(LEVELS) / sum(LEVELS)
+        sides = (torch.einsum("l,nlrc->nrc", levels, side) for side in self.evidence.chunk(2, dim=1))
+        both = torch.maximum(*sides)
+        usual = both.flatten(1).median(dim=1).values[:, None, None]
+        return (both - 0.6 * usual).clamp(min=0)
 
 
 @torch.no_grad()
