@@ -24,8 +24,8 @@ EncoderOption = Annotated[str, typer.Option("--encoder", help="An encoder as `ar
 DeviceOption = Annotated[str, typer.Option("--device", help="cuda, mps, cpu or auto.")]
 ThresholdOption = Annotated[float, typer.Option("--threshold", help="Evidence from which a change counts, in (0, 1].")]
 
-
 CACHE_HELP = "Folder that keeps what was seen, so that another query on the same pictures is quick."
+RAY_HELP = "Run on Ray: local (this machine), auto (the cluster it belongs to) or ray://host:10001."
 
 
 @app.command()
@@ -56,7 +56,7 @@ def compare(
 
 @app.command()
 def run(
-    pairs: Annotated[Path, typer.Argument(help="CSV with the columns id, before, after, query.")],
+    pairs: Annotated[Path, typer.Argument(help="CSV or Parquet with the columns id, before, after, query.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for maps/ and scores.csv.")],
     encoder: EncoderOption = Settings.encoder,
     query: Annotated[list[str] | None, typer.Option("--query", help="Asked of every pair; may be repeated.")] = None,
@@ -65,6 +65,8 @@ def run(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Compute anew what is there.")] = False,
     cache: Annotated[Path | None, typer.Option("--cache", help=CACHE_HELP, envvar="ARGUS_CACHE")] = None,
     cache_gb: Annotated[float, typer.Option("--cache-gb", help="Its budget, in GB.", min=0.01)] = 10.0,
+    ray: Annotated[str | None, typer.Option("--ray", help=RAY_HELP, metavar="ADDRESS")] = None,
+    workers: Annotated[int | None, typer.Option("--workers", help="Encoders at work on Ray.", min=1)] = None,
 ) -> None:
     """Compare every pair of a CSV and write signed maps and a table of scores.
 
@@ -81,8 +83,14 @@ def run(
         raise _usage(str(error)) from None
     loaded = _load(settings)
     try:
-        kept = FeatureCache(cache, cache_gb) if cache else None
-        failed = run_pairs(listed, out, settings, loaded, query, overwrite=overwrite, cache=kept)
+        if ray:
+            from argus_fiftyone.ray_run import run_on_ray
+
+            spread = {"address": ray, "workers": workers, "cache": cache}
+            failed = run_on_ray(listed, out, settings, loaded, query, overwrite=overwrite, **spread)
+        else:
+            kept = FeatureCache(cache, cache_gb) if cache else None
+            failed = run_pairs(listed, out, settings, loaded, query, overwrite=overwrite, cache=kept)
     except RunFolderError as error:
         raise _usage(str(error)) from None
     typer.echo(f"{len(listed) - failed} of {len(listed)} pairs compared with {loaded.name}; written to {out}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,9 +33,9 @@ class Pair:
 
 
 def read_pairs(path: str | os.PathLike[str]) -> list[Pair]:
-    """Pairs of a CSV with the columns id, before, after and (optionally) query.
+    """Pairs of a CSV or Parquet file with the columns id, before, after and (optionally) query.
 
-    Paths are relative to the CSV. Other columns are ignored. Whether the pictures
+    Paths are relative to the file. Other columns are ignored. Whether the pictures
     exist is found out pair by pair, so that one missing file never sinks a run.
 
     Raises:
@@ -54,26 +55,48 @@ def read_pairs(path: str | os.PathLike[str]) -> list[Pair]:
 
 
 def read_rows(path: str | os.PathLike[str], needed: tuple[str, ...]) -> list[dict[str, str]]:
-    """The rows of a CSV as dictionaries, after checking that the columns are there.
+    """The rows of a CSV or Parquet file as dictionaries, after checking that the columns are there.
 
     Raises:
-        PairListError: if the file is missing, empty, not text, or lacks a needed column.
+        PairListError: if the file is missing, empty, unreadable, or lacks a needed column.
     """
+    if str(path).endswith(".parquet"):
+        return _parquet_rows(path, needed)
     try:
         with open(path, newline="", encoding="utf-8-sig") as handle:
             reader = csv.DictReader(handle)
             columns = reader.fieldnames or []
-            missing = [name for name in needed if name not in columns]
-            if missing:
-                raise PairListError(
-                    f"{path}: needs the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}; "
-                    f"found {', '.join(columns) or 'an empty file'}"
-                )
+            _check_columns(path, columns, needed)
             return [{key: value or "" for key, value in row.items() if key} for row in reader]
     except FileNotFoundError:
         raise PairListError(f"{path}: no such file") from None
     except (UnicodeDecodeError, csv.Error, IsADirectoryError) as error:
         raise PairListError(f"{path}: not a UTF-8 CSV file ({error})") from None
+
+
+def _parquet_rows(path: str | os.PathLike[str], needed: tuple[str, ...]) -> list[dict[str, str]]:
+    try:
+        from pyarrow import ArrowException, parquet
+    except ImportError:
+        needs = "reading Parquet needs pyarrow: pip install 'argus-fiftyone[ray]'"
+        raise PairListError(f"{path}: {needs}") from None
+    try:
+        table = parquet.read_table(path)
+    except FileNotFoundError:
+        raise PairListError(f"{path}: no such file") from None
+    except (OSError, ArrowException) as error:
+        raise PairListError(f"{path}: not a readable Parquet file ({error})") from None
+    _check_columns(path, table.column_names, needed)
+    return [{key: "" if v is None else str(v) for key, v in row.items()} for row in table.to_pylist()]
+
+
+def _check_columns(path: str | os.PathLike[str], columns: Sequence[str], needed: tuple[str, ...]) -> None:
+    missing = [name for name in needed if name not in columns]
+    if missing:
+        raise PairListError(
+            f"{path}: needs the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}; "
+            f"found {', '.join(columns) or 'an empty file'}"
+        )
 
 
 def _checked_id(pair_id: str, where: str) -> str:

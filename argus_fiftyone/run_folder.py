@@ -97,11 +97,14 @@ class RunFolder:
         self._wait(WAITING_OUTCOMES - 1)
         self._waiting.append(self._writer.submit(self._write, outcome))
 
-    def map_paths(self, pair_id: str, queries: int) -> list[Path]:
-        """Where a pair's heatmaps belong: `maps/<id>.png`, or under `maps/q1/`, `maps/q2/` … if several."""
-        maps = self.folder / "maps"
-        folders = [maps / f"q{number}" for number in range(1, queries + 1)] if queries > 1 else [maps]
-        return [folder / f"{pair_id}.png" for folder in folders]
+    def add_rows(self, pair: Pair, rows: list[dict[str, str]]) -> None:
+        """Take the rows of a pair whose heatmaps are already in place, e.g. written by another machine."""
+        self.failed += any(row["status"] != "ok" for row in rows)
+        self._note(pair, rows)
+
+    def rows(self) -> list[dict[str, str]]:
+        """The rows of scores.csv so far, in the order of the pairs."""
+        return [row for pair in self.pairs for row in self._rows.get(pair.id, [])]
 
     def _wait(self, left: int) -> None:
         while len(self._waiting) > left:
@@ -113,19 +116,18 @@ class RunFolder:
                 ) from None
 
     def _write(self, outcome: Outcome) -> None:
-        paths = self.map_paths(outcome.pair.id, len(outcome.comparisons))
-        for path, comparison in zip(paths, outcome.comparisons, strict=False):
-            write_map(path, comparison.heatmap)
-        rows = score_rows(outcome, self.queries)
-        self._journal.add(outcome.pair.id, inputs_stamp(outcome.pair), rows)
-        self._rows[outcome.pair.id] = rows
+        write_maps(self.folder, outcome)
+        self._note(outcome.pair, score_rows(outcome, self.queries))
+
+    def _note(self, pair: Pair, rows: list[dict[str, str]]) -> None:
+        self._journal.add(pair.id, inputs_stamp(pair), rows)
+        self._rows[pair.id] = rows
         if self._cost < REWRITE_SHARE * (time.monotonic() - self._rewritten):
             self._write_scores()
 
     def _write_scores(self) -> None:
         started = time.monotonic()
-        rows = [row for pair in self.pairs for row in self._rows.get(pair.id, [])]
-        write_whole(self.folder / "scores.csv", as_csv(rows))
+        write_whole(self.folder / "scores.csv", as_csv(self.rows()))
         self._rewritten = time.monotonic()
         self._cost = self._rewritten - started
 
@@ -133,7 +135,7 @@ class RunFolder:
         """Whether the pair is finished; if so, its rows are taken over."""
         stamp, rows = self._journal.entries.get(pair.id, ("", []))
         whole = bool(rows) and all(row["status"] == "ok" for row in rows) and stamp == inputs_stamp(pair)
-        if not whole or not all(path.is_file() for path in self.map_paths(pair.id, len(rows))):
+        if not whole or not all(path.is_file() for path in map_paths(self.folder, pair.id, len(rows))):
             return False
         self._rows[pair.id] = rows
         return True
@@ -144,10 +146,24 @@ class RunFolder:
             _refuse_other(self.folder, json.loads(file.read_text(encoding="utf-8")), record)
         elif overwrite:
             for pair_id, (_, rows) in self._journal.entries.items():
-                for path in self.map_paths(pair_id, len(rows)):
+                for path in map_paths(self.folder, pair_id, len(rows)):
                     path.unlink(missing_ok=True)
             self._journal.clear()
         write_whole(file, json.dumps(record, indent=2, ensure_ascii=False).encode())
+
+
+def map_paths(folder: Path, pair_id: str, queries: int) -> list[Path]:
+    """Where a pair's heatmaps belong: `maps/<id>.png`, or under `maps/q1/`, `maps/q2/` … if several."""
+    maps = folder / "maps"
+    folders = [maps / f"q{number}" for number in range(1, queries + 1)] if queries > 1 else [maps]
+    return [each / f"{pair_id}.png" for each in folders]
+
+
+def write_maps(folder: Path, outcome: Outcome) -> None:
+    """Write the heatmaps of one pair, each whole or not at all."""
+    paths = map_paths(folder, outcome.pair.id, len(outcome.comparisons))
+    for path, comparison in zip(paths, outcome.comparisons, strict=False):
+        write_map(path, comparison.heatmap)
 
 
 def run_record(settings: Settings, encoder: Encoder, queries: Sequence[str]) -> dict[str, Any]:

@@ -1,0 +1,165 @@
+"""The same run on many machines: Ray Data spreads the pairs, workers write maps, one folder collects.
+
+Every machine must see the pictures and the output folder under the same paths. The
+journal stays with the process that was started, so a run on Ray is resumed like any
+other, and may be continued without Ray.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from argus_fiftyone.batch import compare_pairs
+from argus_fiftyone.cache import FeatureCache
+from argus_fiftyone.encoders import Encoder
+from argus_fiftyone.encoders.registry import load_encoder
+from argus_fiftyone.journal import score_rows
+from argus_fiftyone.pairs import Pair
+from argus_fiftyone.run_folder import RunFolder, RunFolderError, write_maps
+from argus_fiftyone.settings import Settings
+
+PAIRS_PER_BLOCK = 16
+"""What a lost worker costs at most, and what one call of a worker overlaps within itself."""
+
+CORES_PER_WORKER = 4
+"""On machines without a GPU. More cores speed one encoder up less than another worker would."""
+
+Load = Callable[[str, str], Encoder]
+
+
+def run_on_ray(
+    pairs: Sequence[Pair],
+    folder: Path,
+    settings: Settings,
+    encoder: Encoder,
+    queries: Sequence[str] | None = None,
+    *,
+    address: str = "local",
+    workers: int | None = None,
+    overwrite: bool = False,
+    cache: Path | None = None,
+    load: Load = load_encoder,
+) -> int:
+    """Compare pairs on a Ray cluster; the number of pairs that failed.
+
+    Writes what `run_folder.run_pairs` writes, and scores.parquet besides.
+
+    Args:
+        encoder: names the run in its record; the workers load their own.
+        address: "local" starts Ray on this machine, "auto" finds the cluster this machine
+            belongs to, "ray://host:10001" reaches another.
+        workers: encoders at work at the same time; None: one per GPU, or one per four cores.
+        cache: a folder that every worker sees.
+        load: makes an encoder from its name and device, on the worker.
+
+    Raises:
+        RunFolderError: if Ray is missing or unreachable, or the folder cannot take this run.
+    """
+    _connect(address)
+    settings = replace(settings, encoder=encoder.name)  # "auto" must mean the same on every machine
+    with RunFolder(folder, pairs, settings, encoder, queries, overwrite) as run:
+        known = {pair.id: pair for pair in run.unfinished}
+        job = (str(folder.resolve()), settings, list(queries or ()), str(cache) if cache else None, load)
+        done = len(pairs) - len(known)
+        for row in tqdm(_spread(run.unfinished, job, workers), total=len(pairs), initial=done, disable=None):
+            run.add_rows(known[row["id"]], json.loads(row["rows"]))
+    _write_parquet(folder / "scores.parquet", run.rows())
+    return run.failed
+
+
+class CompareBlock:
+    """A worker: one encoder, and blocks of pairs that it compares as one machine would."""
+
+    def __init__(
+        self, folder: str, settings: Settings, queries: list[str], cache: str | None, load: Load
+    ) -> None:
+        self.folder, self.settings, self.queries = Path(folder), settings, queries
+        self.encoder = load(settings.encoder, settings.device)
+        self.cache = FeatureCache(cache) if cache else None
+
+    def __call__(self, block: dict[str, Any]) -> dict[str, list[str]]:
+        rows = zip(*(block[name] for name in ("id", "before", "after", "query")), strict=True)
+        pairs = [Pair(str(i), Path(str(b)), Path(str(a)), str(q)) for i, b, a, q in rows]
+        told: dict[str, list[str]] = {"id": [], "rows": []}
+        asked = self.queries or None
+        for outcome in compare_pairs(pairs, self.encoder, self.settings, asked, cache=self.cache):
+            write_maps(self.folder, outcome)
+            told["id"].append(outcome.pair.id)
+            told["rows"].append(json.dumps(score_rows(outcome, asked)))
+        return told
+
+
+def _spread(pairs: Sequence[Pair], job: tuple[Any, ...], workers: int | None) -> Iterator[dict[str, Any]]:
+    """Rows of finished pairs as they come, in no particular order."""
+    if not pairs:
+        return
+    import ray.data
+
+    listed = [
+        {"id": p.id, "before": str(p.before.resolve()), "after": str(p.after.resolve()), "query": p.query}
+        for p in pairs
+    ]
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    blocks = -(-len(listed) // PAIRS_PER_BLOCK)
+    spread = ray.data.from_items(listed, override_num_blocks=blocks).map_batches(
+        CompareBlock,
+        fn_constructor_args=job,
+        batch_size=None,  # one call per block; Ray restarts a lost worker and repeats its block
+        **_share(workers, blocks),
+    )
+    yield from spread.iter_rows()
+
+
+def _share(workers: int | None, blocks: int) -> dict[str, Any]:
+    """How many workers, and what each gets of the cluster."""
+    import ray
+    from ray.data import ActorPoolStrategy
+
+    found = ray.cluster_resources()
+    gpus, cores = int(found.get("GPU", 0)), int(found.get("CPU", 1))
+    workers = max(1, min(workers or gpus or cores // CORES_PER_WORKER, blocks))
+    pool = ActorPoolStrategy(size=workers)
+    if gpus:
+        return {"compute": pool, "num_gpus": min(1.0, gpus / workers)}
+    return {"compute": pool, "num_cpus": max(1, cores // workers)}
+
+
+def _connect(address: str) -> None:
+    """Join or start a cluster; one that is already joined stays."""
+    try:
+        import ray
+        import ray.data
+    except ImportError:
+        raise RunFolderError(
+            "running on Ray needs its packages: pip install 'argus-fiftyone[ray]' here and on every worker"
+        ) from None
+    if ray.is_initialized():
+        return
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise RunFolderError(
+            f"no Ray cluster answers at {address!r} ({error}); start one with `ray start --head`, "
+            "or use --ray local for this machine alone"
+        ) from None
+
+
+def _write_parquet(path: Path, rows: list[dict[str, str]]) -> None:
+    """The rows of scores.csv with numbers as numbers; appears whole or not at all."""
+    import pyarrow
+    from pyarrow import parquet
+
+    texts = ("id", "query", "direction", "alignment", "status", "error")
+    columns: dict[str, Any] = {n: pyarrow.array([row.get(n) for row in rows], "string") for n in texts}
+    scores = [float(row["score"]) if row.get("score") else None for row in rows]
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    parquet.write_table(pyarrow.table(columns | {"score": pyarrow.array(scores, "float64")}), partial)
+    os.replace(partial, path)
