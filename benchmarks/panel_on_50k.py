@@ -1,11 +1,12 @@
 """How long the panels' calls take with 50,000 pairs in the database.
 
-    python benchmarks/panel_on_50k.py [pairs]
+    python -m benchmarks.panel_on_50k [pairs]
 
 Makes a throw-away dataset in the database that FiftyOne is configured for: one drawn pair
 is imported and compared, its two documents are then inserted again and again with scores,
 truth and decisions at random (seeded). Times the panels' own functions as the App calls
-them: one warm-up, then the median and range of seven. The App's drawing comes on top.
+them (one warm-up, then the median and range of seven), and, where a Chromium is there,
+the time from the click that opens the panel to its drawn histogram, in a fresh App each time.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ from argus_fiftyone.heatmap import find_regions
 from argus_fiftyone.panels.triage import describe_choice
 from argus_fiftyone.pictures import write_png
 from argus_fiftyone.settings import Settings
+from tests.browser import flows
+from tests.browser.app import browse, find_chromium, serve
 
 BASE = "bench"
 NAME = "argus-panel-benchmark"
@@ -49,6 +52,7 @@ def main(pairs: int = 50_000) -> None:
         try:
             multiply(dataset, pairs)
             measure(dataset, pairs)
+            measure_in_the_app(dataset.name, Path(folder))
         finally:
             fo.delete_dataset(NAME)
 
@@ -73,6 +77,28 @@ def measure(dataset: Any, pairs: int) -> None:
         print(f"{what:32s} {timed(call)}", flush=True)
 
 
+def measure_in_the_app(name: str, folder: Path) -> None:
+    """Click to histogram, three times."""
+    if find_chromium() is None:
+        print("in the App: not measured, no Chromium here")
+        return
+    seconds = []
+    for _ in range(3):
+        with serve(folder / "server.log") as address, browse() as page:
+            flows.open_dataset(page, address, name)
+            page.locator('[data-cy="new-panel-btn"]').first.click()
+            started = time.perf_counter()
+            page.click('[data-cy="new-panel-option-argus_triage"]')
+            page.wait_for_selector('[data-cy="argus-histogram"]')
+            seconds.append(time.perf_counter() - started)
+    print(f"in the App, click to histogram   {spread(seconds)}")
+
+
+def spread(seconds: list[float]) -> str:
+    """Median and range."""
+    return f"{statistics.median(seconds):5.2f}  ({min(seconds):.2f} to {max(seconds):.2f})"
+
+
 def timed(call: Callable[[], Any]) -> str:
     """Median and range of REPEATS calls after one warm-up, s."""
     call()
@@ -81,7 +107,7 @@ def timed(call: Callable[[], Any]) -> str:
         started = time.perf_counter()
         call()
         seconds.append(time.perf_counter() - started)
-    return f"{statistics.median(seconds):5.2f}  ({min(seconds):.2f} to {max(seconds):.2f})"
+    return spread(seconds)
 
 
 class NoEncoder:

@@ -69,7 +69,7 @@ def names(dataset, ranking: str, threshold: float = 0.5) -> list[str]:
 
 
 def test_counts_hold_every_scored_pair_once_with_its_truth(dataset):
-    counts = triage.count_scores(dataset, "run")
+    counts = triage.count_scores(dataset, "run").scored
     truths = Counter()
     for count in counts:
         truths[count.truth] += count.count
@@ -78,23 +78,29 @@ def test_counts_hold_every_scored_pair_once_with_its_truth(dataset):
 
 def test_counts_follow_decisions(dataset, ids):
     review_pairs(dataset, "run", [ids["strong"], ids["same"]], "confirmed")
-    decided = [count for count in triage.count_scores(dataset, "run") if count.review == "confirmed"]
+    decided = [count for count in triage.count_scores(dataset, "run").scored if count.review == "confirmed"]
     assert sum(count.count for count in decided) == 2
 
 
 def test_a_score_on_a_bin_edge_counts_at_its_threshold(dataset, ids):
     dataset.set_values("run_score", {ids["weak"]: 0.57}, key_field="id")
-    assert 570 in {count.bin for count in triage.count_scores(dataset, "run")}
+    assert 570 in {count.bin for count in triage.count_scores(dataset, "run").scored}
     assert "weak" in names(dataset, "flagged", 0.57)
 
 
 def test_a_pair_without_a_score_is_not_counted(dataset, ids):
     dataset.set_values("run_score", {ids["weak"]: None}, key_field="id")
-    assert sum(count.count for count in triage.count_scores(dataset, "run")) == 5
+    assert sum(count.count for count in triage.count_scores(dataset, "run").scored) == 5
+
+
+def test_a_pair_that_failed_is_counted_as_failed(dataset, ids):
+    dataset.set_values("run_score", {ids["weak"]: None}, key_field="id")
+    dataset.set_values("run_error", {ids["weak"]: "unreadable"}, key_field="id")
+    assert triage.count_scores(dataset, "run").failed == 1
 
 
 def test_the_curve_reaches_full_recall_and_its_average_is_one_when_changes_score_highest(dataset):
-    points, average = triage.curve_of(triage.count_scores(dataset, "run"))
+    points, average = triage.curve_of(triage.count_scores(dataset, "run").scored)
     assert average == pytest.approx(1.0)
     assert points[0].recall == 1.0
     assert points[-1].precision == 1.0
@@ -102,7 +108,7 @@ def test_the_curve_reaches_full_recall_and_its_average_is_one_when_changes_score
 
 
 def test_there_is_no_curve_without_unchanged_pairs(dataset):
-    only_changed = [c for c in triage.count_scores(dataset, "run") if c.truth == "change"]
+    only_changed = [c for c in triage.count_scores(dataset, "run").scored if c.truth == "change"]
     assert triage.curve_of(only_changed) == ([], None)
 
 

@@ -1,9 +1,9 @@
 /** The triage panel of the grid: choose, tune, see what to look at next. */
 
-import { executeOperator, OPERATORS, type PanelProps, React, useEffect, usePanelCalls, usePromptOperatorInput, useState } from "./fiftyone";
+import { executeOperator, OPERATORS, type PanelProps, React, useEffect, useMemo, usePanelCalls, usePromptOperatorInput, useState } from "./fiftyone";
 import { Curve, Histogram, ScoreAxis } from "./charts";
 import { decisionInk, directionInk, directionSign, ink, sheet, truthInk } from "./look";
-import { bars, type Ranked, type Split, tally, type Tally, type Triage } from "./triage_data";
+import { bars, type Count, type Ranked, type Split, tally, type Tally, type Triage, unpack } from "./triage_data";
 
 const BARS = 40;
 
@@ -51,10 +51,11 @@ function Empty({ message, ready }: { message: string; ready: boolean }) {
 function Desk({ triage, call }: { triage: Triage; call: Call }) {
   const [threshold, setThreshold] = useState(triage.threshold);
   const [applying, setApplying] = useState(false);
-  const known = triage.counts.some(({ truth }) => truth);
+  const counts = useMemo(() => unpack(triage.counts), [triage.counts]);
+  const known = counts.some(({ truth }) => truth);
   const [split, setSplit] = useState<Split>(known ? "truth" : "review");
   useEffect(() => setThreshold(triage.threshold), [triage.threshold, triage.base]);
-  const sums = tally(triage.counts, triage.bin_width, threshold);
+  const sums = tally(counts, triage.bin_width, threshold);
   const apply = () => {
     const params = { field: triage.base, threshold, view_target: "DATASET" };
     setApplying(true);
@@ -70,7 +71,7 @@ function Desk({ triage, call }: { triage: Triage; call: Call }) {
       <Numbers sums={sums} known={known} failed={triage.failed} call={call} threshold={threshold} />
       <div style={{ display: "grid", gap: 10, gridTemplateColumns: "repeat(auto-fit, minmax(min(300px, 100%), 1fr))" }}>
         <div className="argus-card">
-          <Scores {...{ triage, split, setSplit, threshold, setThreshold, known }} />
+          <Scores {...{ counts, binWidth: triage.bin_width, split, setSplit, threshold, setThreshold, known }} />
           <div className="row wrap" style={{ marginTop: 6 }}>
             <label className="row">
               Threshold
@@ -155,7 +156,8 @@ function Numbers({ sums, known, failed, call, threshold }: { sums: Tally; known:
 }
 
 interface ScoresProps {
-  triage: Triage;
+  counts: Count[];
+  binWidth: number;
   split: Split;
   setSplit(split: Split): void;
   threshold: number;
@@ -163,9 +165,9 @@ interface ScoresProps {
   known: boolean;
 }
 
-function Scores({ triage, split, setSplit, threshold, setThreshold, known }: ScoresProps) {
+function Scores({ counts, binWidth, split, setSplit, threshold, setThreshold, known }: ScoresProps) {
   const classes = CLASSES[split];
-  const heights = bars(triage.counts, triage.bin_width, split, classes.names, BARS);
+  const heights = bars(counts, binWidth, split, classes.names, BARS);
   const used = classes.names.map((_, index) => heights.some((bar) => bar[index]));
   return (
     <>

@@ -38,7 +38,8 @@ export interface Triage {
   runs: RunChoice[];
   threshold: number;
   bin_width: number;
-  counts: Count[];
+  /** JSON of [bin, truth, review, count] each, see `unpack`. */
+  counts: string;
   failed: number;
   curve: CurvePoint[];
   average_precision: number | null;
@@ -46,6 +47,11 @@ export interface Triage {
   rankings: { name: string; label: string }[];
   ranked: Ranked[];
   message: string;
+}
+
+export function unpack(packed: string): Count[] {
+  const rows = JSON.parse(packed) as [number, Count["truth"], Count["review"], number][];
+  return rows.map(([bin, truth, review, count]) => ({ bin, truth, review, count }));
 }
 
 export interface Tally {

@@ -77,15 +77,32 @@ class Count:
     count: int
 
 
-def count_scores(samples: Samples, base: str) -> list[Count]:
-    """The pairs with a score, counted per bin, truth and decision in one aggregation."""
+@dataclass(frozen=True)
+class Counts:
+    """What a histogram needs, and how many pairs could not be compared."""
+
+    scored: list[Count]
+    failed: int
+
+
+FAILED, NEITHER = -2, -1
+
+
+def count_scores(samples: Samples, base: str) -> Counts:
+    """The pairs counted per bin, truth and decision, in one aggregation."""
     names = RunFields.of(base)
     flat = after_slice(samples)
     # 1e-9: a score written as 0.57 is 569.999… thousandths in binary, and belongs to bin 570
     scaled = (F(names.score) * BINS + 1e-9).floor()
     code = scaled * 16 + _position(flat, CHANGE, TRUTHS) * 4 + _position(flat, names.review, REVIEWS)
-    counted = flat.exists(names.score).count_values(code)
-    return [_decoded(int(key), int(count)) for key, count in counted.items() if key is not None]
+    unscored: Any = NEITHER
+    if flat.has_sample_field(names.error):
+        unscored = (F(names.error) != None).if_else(FAILED, NEITHER)  # noqa: E711 - for the database
+    counted = flat.count_values((F(names.score) != None).if_else(code, unscored))  # noqa: E711
+    codes = {int(key): int(count) for key, count in counted.items() if key is not None}
+    failed = codes.pop(FAILED, 0)
+    codes.pop(NEITHER, 0)
+    return Counts([_decoded(key, count) for key, count in codes.items()], failed)
 
 
 def _position(samples: Samples, field: str, values: Sequence[str]) -> Any:
@@ -99,12 +116,6 @@ def _position(samples: Samples, field: str, values: Sequence[str]) -> Any:
 
 def _decoded(code: int, count: int) -> Count:
     return Count(min(code // 16, BINS), TRUTHS[code // 4 % 4], REVIEWS[code % 4], count)
-
-
-def failed_count(samples: Samples, base: str) -> int:
-    """Pairs that could not be compared."""
-    error = RunFields.of(base).error
-    return after_slice(samples).exists(error).count() if samples.has_sample_field(error) else 0
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from typing import Any
 
@@ -93,7 +94,7 @@ def describe_choice(dataset: Any, available: list, choice: triage.Choice, rankin
     """The counts, curve and list of one run and query."""
     base, threshold = choice.base, choice.threshold
     counts = triage.count_scores(dataset, base)
-    points, average = triage.curve_of(counts)
+    points, average = triage.curve_of(counts.scored)
     known = bool(points)
     ranking = ranking if known or ranking not in ("false_alarms", "missed") else "open"
     listed = [name for name in LISTED if known or name not in ("false_alarms", "missed")]
@@ -103,14 +104,19 @@ def describe_choice(dataset: Any, available: list, choice: triage.Choice, rankin
         "runs": [{**asdict(each), "label": each.label} for each in available],
         "threshold": threshold,
         "bin_width": 1 / triage.BINS,
-        "counts": [asdict(count) for count in counts],
-        "failed": triage.failed_count(dataset, base),
+        "counts": _packed(counts.scored),
+        "failed": counts.failed,
         "curve": [asdict(point) for point in points],
         "average_precision": average,
         "ranking": ranking,
         "rankings": [{"name": name, "label": triage.RANKINGS[name]} for name in listed],
         "ranked": [_listed(row) for row in triage.first_ranked(dataset, base, ranking, threshold)],
     }
+
+
+def _packed(counts: list[triage.Count]) -> str:
+    """Counts as JSON text: the App copies a panel's data at every redraw, and text costs it nothing."""
+    return json.dumps([[count.bin, count.truth, count.review, count.count] for count in counts])
 
 
 def _listed(row: dict[str, Any]) -> dict[str, Any]:
