@@ -27,8 +27,8 @@ export const directionSign: Record<string, string> = {
 
 export const decisionInk: Record<string, string> = {
   confirmed: "#009e73",
-  rejected: "#b9bec7",
-  unsure: "#f0e442",
+  rejected: "#949ba8",
+  unsure: "#9b7bff",
 };
 
 export const truthInk: Record<string, string> = { change: "#e69f00", nochange: "#56b4e9", "": "#8a8f98" };
