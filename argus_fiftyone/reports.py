@@ -24,16 +24,16 @@ h1 { font-size: 1.5rem; margin: 0 0 .2rem; } h2 { font-size: 1.1rem; margin: 2.2
 svg text { font: 11px system-ui, sans-serif; fill: currentColor; }
 table { border-collapse: collapse; }
 th, td { text-align: left; padding: .25rem .9rem .25rem 0; vertical-align: top; }
-td { border-top: 1px solid var(--line); overflow-wrap: anywhere; }
+th, td { border-top: 1px solid var(--line); }
+td { overflow-wrap: anywhere; }
 .pair { border-top: 1px solid var(--line); padding: .8rem 0; break-inside: avoid; }
 .pair p { margin: 0 0 .4rem; }
 .strip { display: flex; flex-wrap: wrap; gap: .5rem; }
 figure { margin: 0; }
 figure img { display: block; max-width: 320px; border-radius: 4px; }
 figcaption { font-size: .8rem; opacity: .7; }
-
-tag { border: 1px solid var(--line); border-radius: 99px; padding: 0 .5rem; font-size: .8rem;
-  margin-left: .4rem; }
+.tag { border: 1px solid var(--line); border-radius: 99px; padding: 0 .5rem; margin-left: .5rem; }
+.tag { font-size: .8rem; }
 """
 
 

@@ -105,8 +105,9 @@ def test_a_delegated_run_does_the_same_later(dataset: Any):
 def test_the_message_of_a_fault_goes_to_the_app_before_it_is_raised(dataset: Any):
     request = {"dataset_name": dataset.name, "view": [], "params": {"run_key": "source", "encoder": "auto"}}
     steps = operator("compute_change_heatmaps").execute(ExecutionContext(request, executor=Executor()))
+    assert next(steps).body.params["label"].startswith("Stopped: run key 'source'")
     assert "overwrite the field 'source'" in next(steps).body.params["message"]
-    with pytest.raises(ExecutionError, match="overwrite the field 'source'"):
+    with pytest.raises(ExecutionError, match="source is another field of this dataset"):
         operator("compute_change_heatmaps")(dataset, "source")
 
 
@@ -133,6 +134,8 @@ def test_the_form_refuses_what_cannot_run(dataset: Any, tmp_path: Path):
     operator("compute_change_heatmaps")(dataset, "k")
     compute = form("compute_change_heatmaps", dataset, run_key="not a name", threshold=1.5)
     assert set(faults(compute)) == {"run_key", "threshold"}
+    taken = faults(form("compute_change_heatmaps", dataset, run_key="source"))
+    assert "another field" in taken["run_key"]
     assert (
         "There is no such file." in faults(form("import_pairs", dataset, csv=str(tmp_path / "no.csv")))["csv"]
     )

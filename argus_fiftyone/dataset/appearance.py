@@ -21,6 +21,8 @@ BESIDE = (
     "alignment",
     "error",
     "warp",
+    "verdict",
+    "segmentation",
 )
 """Fields of a run that go into its own group of the sidebar, in this order."""
 

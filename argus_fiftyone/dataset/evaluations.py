@@ -118,6 +118,7 @@ METRICS = {
     "pair_ap": "Pair AP",
     "false_alarms_at_80_recall": "False alarms at 80 % recall",
 }
+COLOURS = ("#e4572e", "#4c9be8", "#76b041", "#b279d2", "#e8b93f")
 COUNTS = ("found", "missed", "false_alarm", "quiet")
 
 
@@ -143,8 +144,9 @@ def curves_of(reports: list[dict[str, Any]], kind: str = "pair") -> list[dict[st
             "type": "scatter",
             "mode": "lines",
             "name": report["field"],
+            "line": {"color": COLOURS[number % len(COLOURS)], "width": 2},
             "x": report[f"{kind}_curve"]["recall"],
             "y": report[f"{kind}_curve"]["precision"],
         }
-        for report in reports
+        for number, report in enumerate(reports)
     ]

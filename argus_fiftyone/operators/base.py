@@ -77,6 +77,7 @@ def relay(ctx: Any, steps: Iterable[Progress]) -> Iterator[Any]:
                 ctx.set_progress(progress=last.share, label=last.note)
             yield ctx.trigger("set_progress", {"progress": last.share, "label": last.note})
     except Exception as error:
+        yield ctx.trigger("set_progress", {"progress": last.share, "label": f"Stopped: {error}"})
         yield ctx.ops.notify(str(error), variant="error")
         raise
     return last

@@ -165,7 +165,9 @@ def _ask_dry_run(inputs: types.Object) -> None:
 
 def _ask_key(ctx: Any, inputs: types.Object) -> None:
     key = ctx.params.get("run_key")
-    ask_new_key(inputs, "run_key", free_key(ctx.dataset), key, "Name of this run")
+    prop = ask_new_key(inputs, "run_key", free_key(ctx.dataset), key, "Name of this run")
+    if key and ctx.dataset.has_sample_field(key) and key not in list_runs(ctx.dataset):
+        refuse(prop, f"{key} is another field of this dataset: choose another name.")
     if key in list_runs(ctx.dataset):
         told = describe_run(ctx.dataset, key)
         inputs.bool(

@@ -22,6 +22,15 @@ from argus_fiftyone.operators.forms import ask_heatmap_field, ask_threshold, blo
 GENERATOR = {"execute_as_generator": True, "allow_delegated_execution": True}
 
 
+PLOT = {
+    "height": 320,
+    "showlegend": True,
+    "margin": {"t": 10, "r": 10, "b": 40, "l": 50},
+    "xaxis": {"title": "recall", "range": [0, 1.02]},
+    "yaxis": {"title": "precision", "range": [0, 1.05]},
+}
+
+
 class ThresholdChangeHeatmaps(ArgusOperator):
     """Regions and masks at another threshold, without encoding again."""
 
@@ -143,8 +152,7 @@ class CompareChangeRuns(ArgusOperator):
             table.add_column(name, label=name)
         outputs.list("table", types.Object(), view=table)
         for kind, label in (("pair", "Flagging pairs"), ("pixel", "Marking pixels")):
-            axes = {"xaxis": {"title": "recall"}, "yaxis": {"title": "precision", "range": [0, 1.05]}}
-            outputs.plot(kind, label=f"{label}: precision against recall", layout=axes)
+            outputs.plot(kind, label=f"{label}: precision against recall", layout=PLOT)
         return types.Property(outputs, view=types.View(label="Evaluated runs side by side"))
 
     def __call__(self, dataset: Dataset, fields: Sequence[str] | None = None) -> dict[str, Any]:

@@ -83,8 +83,10 @@ def ask_threshold(inputs: types.Object, default: float, value: Any, name: str = 
         refuse(prop, "The threshold must be above 0 and at most 1.")
 
 
-def ask_new_key(inputs: types.Object, name: str, default: str | None, value: str | None, label: str) -> None:
-    """Ask for a key that can name a field."""
+def ask_new_key(
+    inputs: types.Object, name: str, default: str | None, value: str | None, label: str
+) -> types.Property:
+    """Ask for a key that can name a field; the property, for further checks."""
     prop = inputs.str(
         name, default=default, required=True, label=label, description="Letters, digits and underscores"
     )
@@ -93,6 +95,7 @@ def ask_new_key(inputs: types.Object, name: str, default: str | None, value: str
             check_key(value)
     except RunKeyError as error:
         refuse(prop, str(error))
+    return prop
 
 
 def free_key(dataset: Dataset) -> str:
