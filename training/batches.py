@@ -22,6 +22,7 @@ CROP = 24
 CELLS_PER_CHANGE = 24
 QUIET_PER_PAIR = 48
 TRUE_PER_CHANGE = 3
+NEAR_MISSES = 3
 OTHERS = 64
 Attributes = tuple[str, str, str, str]
 
@@ -76,6 +77,11 @@ class Truths:
                 fits[number] = self.bank.phrases[number].fits(*change)
             self._known[change] = fits
         return self._known[change]
+
+    def near_misses(self, change: Attributes) -> np.ndarray:
+        """Phrases of the right kind but of another surface, part or direction."""
+        kindred = np.array(self._by_kind.get(change[0], []), np.int64)
+        return kindred[~self.of(change)[kindred]] if len(kindred) else kindred
 
 
 def reversed_change(change: Attributes) -> Attributes:
@@ -162,11 +168,15 @@ def _picked(
 
 
 def _phrases(owners: list[Attributes], truths: Truths, rng: np.random.Generator) -> tuple[np.ndarray, Tensor]:
-    """True wordings of every change and random others, with the truth of each."""
+    """True wordings of every change, near misses and random others, with the truth of each."""
     wanted = list(rng.integers(len(truths.bank.phrases), size=OTHERS))
     for change in sorted(set(owners)):
         true = np.flatnonzero(truths.of(change))
         wanted += list(rng.choice(true, min(TRUE_PER_CHANGE, len(true)), replace=False)) if len(true) else []
+        missed = truths.near_misses(change)
+        wanted += (
+            list(rng.choice(missed, min(NEAR_MISSES, len(missed)), replace=False)) if len(missed) else []
+        )
     chosen = np.array(wanted, np.int64)
     if not owners:
         return chosen, torch.zeros(0, len(chosen))

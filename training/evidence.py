@@ -71,10 +71,12 @@ class PairReader:
         np.savez(file, **arrays)  # type: ignore[arg-type]
 
     @torch.inference_mode()
-    def conse(self, seen: SeenPair, prompts: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
+    def conse(
+        self, coarsest: tuple[Tensor, Tensor], prompts: Tensor, others: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """ConSE posteriors of before and after, [queries, rows, cols] each: τ = 40 against `others`."""
         told = []
-        for stage in (seen.before[3], seen.after[3]):
+        for stage in coarsest:
             cells = self.encoder._text_aligned(stage)[0]
             positive, negative = (
                 torch.einsum("rcd,nd->nrc", cells, prompts),

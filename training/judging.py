@@ -11,7 +11,6 @@ from torch.nn import functional
 
 from argus_fiftyone import query
 from argus_fiftyone.encoders.mini_head import ChangeDescription, MiniHead, combine
-from argus_fiftyone.encoders.mini_match import SeenPair
 from training.evidence import PairReader, Row
 
 WAYS = ("visual", "conse", "head", "both")
@@ -20,9 +19,10 @@ FLOOR = 0.25
 
 @dataclass
 class Reading:
-    """One pair, read once. visual: [rows, cols], evidence of change before any words."""
+    """One pair, read once. coarsest: stride-32 maps of before and after. visual: [rows, cols],
+    evidence of change before any words."""
 
-    seen: SeenPair
+    coarsest: tuple[Tensor, Tensor]
     told: ChangeDescription
     visual: Tensor
 
@@ -32,12 +32,16 @@ class Judge:
 
     def __init__(self, head: MiniHead, cache: Path):
         self.head, self.reader = head, PairReader(cache)
+        self._readings: dict[str, Reading] = {}
         self._vectors: dict[tuple[bool, str], Tensor] = {}
 
     @torch.inference_mode()
     def read(self, row: Row) -> Reading:
-        seen = self.reader.seen(row)
-        return Reading(seen, self.head.describe(seen), seen.visual()[0])
+        if row["after"] not in self._readings:
+            seen = self.reader.seen(row)
+            coarsest = (seen.before[3].clone(), seen.after[3].clone())
+            self._readings[row["after"]] = Reading(coarsest, self.head.describe(seen), seen.visual()[0])
+        return self._readings[row["after"]]
 
     @torch.inference_mode()
     def matches(self, reading: Reading, texts: list[str]) -> dict[str, Tensor]:
@@ -66,7 +70,7 @@ class Judge:
             return torch.ones_like(reading.visual)
         positive = functional.normalize(self.embedded(list(asked.positive), True).mean(dim=0), dim=0)
         negative = self.embedded(list(asked.negative), True)
-        found = torch.maximum(*self.reader.conse(reading.seen, positive[None], negative))
+        found = torch.maximum(*self.reader.conse(reading.coarsest, positive[None], negative))
         size = list(reading.visual.shape)
         return functional.interpolate(found[None], size=size, mode="bilinear", align_corners=False)[0, 0]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections import defaultdict
 from pathlib import Path
@@ -10,14 +11,14 @@ import cv2
 import numpy as np
 
 from argus_fiftyone import pictures
-from argus_fiftyone.query import parse_query
 from training.evidence import Row, rows_of
 from training.judging import Judge, heatmap
 
 SIZE = (448, 640)
 BOX = 190
 PAIRS = 60
-OPENINGS = ("add a", "let there be", "put a", "have there be", "give the woman a", "add birds", "let's add")
+OPENING = re.compile(r"^(?:let's |let |have )?(?:there be|add|put|give the woman) (?:an? )?", re.I)
+REST = re.compile(r" (?:in|to|on|of the|leashed) .*$|\.$", re.I)
 
 
 def preferred(judge: Judge, pairs_csv: Path, seed: int = 0) -> dict[str, dict[str, list]]:
@@ -47,13 +48,15 @@ def cut_outs(pairs_csv: Path) -> list[tuple[str, np.ndarray]]:
     """(name, RGBA) of objects that were painted into pictures, cut out along their masks."""
     made = []
     for row in rows_of(pairs_csv, ("magicbrush",)):
-        things = parse_query(row["query"]).things
         mask = pictures.read_mask(row["mask"])
-        if not (things and row["query"].lower().startswith(OPENINGS) and mask.any()):
+        if not (OPENING.match(row["query"]) and mask.any()) or " the hydrant on" in row["query"]:
             continue
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        made.append((things[0], np.dstack([pictures.read_picture(row["after"])[box], mask[box] * 255])))
+        noun = REST.sub("", OPENING.sub("", row["query"]))
+        name = noun if noun.endswith("s") else f"a {noun}"
+        opaque = mask[box].astype(np.uint8) * 255
+        made.append((name, np.dstack([pictures.read_picture(row["after"])[box], opaque])))
     return made
 
 
