@@ -100,7 +100,8 @@ def _record(chosen: _Candidate, match: float) -> Alignment:
         registered=registered,
         match=match,
         warp=to_fraction @ chosen.homography @ np.linalg.inv(to_fraction),
-        outcome=f"{chosen.phrase} ({state}" + (f", {in_view.mean():.0%} in view)" if not in_view.all() else ")"),
+        outcome=f"{chosen.phrase} ({state}"
+        + (f", {in_view.mean():.0%} in view)" if not in_view.all() else ")"),
     )
 
 
@@ -125,7 +126,9 @@ def local_match(before: np.ndarray, after: np.ndarray, in_view: np.ndarray | Non
 def _shifted(before: np.ndarray, after: np.ndarray) -> _Candidate | None:
     """A pure shift by phase correlation, to a fraction of a pixel."""
     first, second = _grey(before, ESTIMATION_SIDE), _grey(after, ESTIMATION_SIDE)
-    (right, down), response = cv2.phaseCorrelate(first, second, cv2.createHanningWindow(first.shape[::-1], cv2.CV_32F))
+    (right, down), response = cv2.phaseCorrelate(
+        first, second, cv2.createHanningWindow(first.shape[::-1], cv2.CV_32F)
+    )
     scale = before.shape[1] / first.shape[1]
     right, down = right * scale, down * scale
     if response < 0.03 or max(abs(right), abs(down)) < 0.25:
@@ -145,7 +148,9 @@ def _matched(before: np.ndarray, after: np.ndarray) -> _Candidate | None:
         return None
     source = np.array([found[0][0][match.queryIdx] for match in good])
     target = np.array([found[1][0][match.trainIdx] for match in good])
-    homography, inliers = cv2.findHomography(source, target, cv2.USAC_MAGSAC, 2.0, maxIters=5000, confidence=0.999)
+    homography, inliers = cv2.findHomography(
+        source, target, cv2.USAC_MAGSAC, 2.0, maxIters=5000, confidence=0.999
+    )
     if homography is None or inliers.sum() < FEWEST_INLIERS or inliers.mean() < LEAST_INLIER_RATIO:
         return None
     scale = max(1.0, max(before.shape[:2]) / ESTIMATION_SIDE)
@@ -157,7 +162,9 @@ def _matched(before: np.ndarray, after: np.ndarray) -> _Candidate | None:
 
 
 def _keypoints(grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    points, descriptors = cv2.SIFT.create(2000, contrastThreshold=0.02).detectAndCompute(grey.astype(np.uint8), None)
+    points, descriptors = cv2.SIFT.create(2000, contrastThreshold=0.02).detectAndCompute(
+        grey.astype(np.uint8), None
+    )
     return np.array([point.pt for point in points], np.float32).reshape(-1, 2), descriptors
 
 

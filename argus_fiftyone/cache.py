@@ -26,6 +26,7 @@ from safetensors.torch import load, save
 from argus_fiftyone.compare import Evidence
 from argus_fiftyone.difference import Difference
 from argus_fiftyone.encoders import Encoder, PictureFeatures
+from argus_fiftyone.query import Query
 
 DEFAULT_GIGABYTES = 10.0
 FOLDER_VARIABLE = "ARGUS_CACHE"
@@ -161,6 +162,14 @@ class RememberingEncoder:
             self._support[asked] = self._encoder.understands(asked)
         return self._support[asked]
 
+    def describe(self, before: PictureFeatures, after: PictureFeatures) -> tuple[torch.Tensor, torch.Tensor]:
+        """See `Encoder.describe`."""
+        return self._encoder.describe(before, after)
+
+    def relevance(self, cells: torch.Tensor, query: Query) -> torch.Tensor:
+        """See `Encoder.relevance`."""
+        return self._encoder.relevance(cells, query)
+
     def _encode_apart(self, pictures: list[np.ndarray]) -> list[PictureFeatures]:
         if self.device.type != "cpu":
             return self._encoder.encode_pictures(pictures) if pictures else []
@@ -188,10 +197,12 @@ def evidence_entry(evidence: Evidence) -> Entry:
     tensors = {
         "after_novelty": evidence.novelty.after_novelty,
         "before_novelty": evidence.novelty.before_novelty,
+        "after_middle": evidence.middle.after_novelty,
+        "before_middle": evidence.middle.before_novelty,
         "text_before": evidence.text_aligned[0],
         "text_after": evidence.text_aligned[1],
     }
-    facts = {name: getattr(evidence, name) for name in ("scores", "outcome", "warp", "map_size")}
+    facts = {name: getattr(evidence, name) for name in ("outcome", "warp", "map_size")}
     return tensors, facts
 
 
@@ -201,7 +212,7 @@ def evidence_of(entry: Entry, device: torch.device) -> Evidence:
     return Evidence(
         novelty=Difference(tensors["after_novelty"], tensors["before_novelty"]),
         text_aligned=(tensors["text_before"].to(device), tensors["text_after"].to(device)),
-        scores=tuple(facts["scores"]),
+        middle=Difference(tensors["after_middle"], tensors["before_middle"]),
         outcome=facts["outcome"],
         warp=tuple(facts["warp"]),
         map_size=tuple(facts["map_size"]),

@@ -7,13 +7,23 @@ the novelty of the picture that is not asked about.
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
+import torch
+
+from argus_fiftyone.query import Wanted
+
+SMOOTHING = 1.8
+"""Standard deviation in cells of the finest grid."""
 
 NORMAL_SHARE = 0.6
 """How much of the map's median counts as normal for the pair."""
 
-HALF_EVIDENCE = 0.16
-"""Novelty above normal that makes evidence 0.5; chosen so that most unchanged pairs stay below."""
+HALF_EVIDENCE = 0.30
+"""Calibrated novelty that makes evidence 0.5."""
+PAIR_SHARE = 0.25
+"""How far the pair's own score moves its evidence: 0 not at all, 1 wholly."""
+PAIR_WIDTH = 0.08
 
 PIXEL_CALM = 6.0
 """Typical pixel difference, in grey levels, at which trust in pixels falls to 1/e."""
@@ -21,9 +31,20 @@ PIXEL_HALF = 40.0
 PIXEL_TRUST = 1.5
 PIXEL_DOUBT = 0.3
 
+FLOOR = 0.75
+"""What words leave of a change that surely is something else. Far above 0, since towers err."""
+
 SCORE_PEAK_SHARE = 0.005
-SCORE_MIDDLE = 0.31
-SCORE_WIDTH = 0.035
+SCORE_NORMAL = 0.3
+SCORE_COUNTER = 0.3
+SCORE_MIDDLE = 0.415
+"""Excess at which a pair scores 0.5: about where 80 % of real changes are found."""
+SCORE_WIDTH = 0.04
+
+
+def smooth(novelty: np.ndarray) -> np.ndarray:
+    """Novelty [rows, cols] averaged over neighbours: single cells are noisy, changes are not single cells."""
+    return cv2.GaussianBlur(novelty, (0, 0), SMOOTHING)
 
 
 def above_normal(novelty: np.ndarray, in_view: np.ndarray) -> np.ndarray:
@@ -37,13 +58,48 @@ def above_normal(novelty: np.ndarray, in_view: np.ndarray) -> np.ndarray:
     return np.maximum(novelty - NORMAL_SHARE * normal, 0) * in_view
 
 
-def as_evidence(excess: np.ndarray) -> np.ndarray:
-    """Excess novelty ≥ 0 → evidence in [0, 1); 0.5 at `HALF_EVIDENCE`."""
-    return excess / (excess + HALF_EVIDENCE)
+def as_evidence(excess: np.ndarray, score: float) -> np.ndarray:
+    """Excess novelty → evidence in [0, 1), the pair's score taken into account.
+
+        e = x / (x + HALF_EVIDENCE),  x = excess · (s / max excess)^PAIR_SHARE
+
+    A pair that scores below 0.5 shows nothing at or above 0.5: what the score calls quiet,
+    the map leaves quiet.
+
+    Args:
+        excess: [rows, cols] ≥ 0.
+        score: the pair's, in [0, 1].
+    """
+    strongest = float(excess.max())
+    if strongest <= 0:
+        return np.zeros_like(excess)
+    # The logit is flattened, so that the map fades more slowly than the score falls.
+    share = 1 / (1 + np.exp(-_logit(score) * SCORE_WIDTH / PAIR_WIDTH))
+    scaled = excess * (share / strongest) ** PAIR_SHARE
+    evidence = scaled / (scaled + HALF_EVIDENCE)
+    return evidence * min(1.0, score / float(evidence.max())) if score < 0.5 else evidence
+
+
+def _logit(score: float) -> float:
+    score = min(max(score, 1e-6), 1 - 1e-6)
+    return float(np.log(score / (1 - score)))
+
+
+def gate(relevance: torch.Tensor, support: float) -> torch.Tensor:
+    """The factor that words put on visual evidence, in [FLOOR, 1].
+
+    Words gate what the eye has found; they never find anything by themselves. And they
+    gate only as far as they are understood, so a query nobody can read shows every change.
+
+    Args:
+        relevance: [rows, cols] in [0, 1].
+        support: how far the query was understood, in [0, 1]; 0 leaves evidence as it is.
+    """
+    return 1 - support * (1 - FLOOR) * (1 - relevance)
 
 
 def pixel_factor(difference: np.ndarray) -> np.ndarray:
-    """The factor that single pixels put on a registered pair's evidence, in [1 − PIXEL_DOUBT, 1 + PIXEL_TRUST].
+    """The factor that single pixels put on evidence, in [1 − PIXEL_DOUBT, 1 + PIXEL_TRUST].
 
     The typical pixel difference of the pair says how far pixels can be trusted: where
     light moved everywhere, they say nothing and the factor is 1 everywhere.
@@ -63,19 +119,26 @@ def peak(values: np.ndarray, share: float = SCORE_PEAK_SHARE) -> float:
     return float(flat[-max(1, int(share * flat.size)) :].mean())
 
 
-def pair_score(novelty: np.ndarray, counter_novelty: np.ndarray, in_view: np.ndarray) -> float:
-    """Evidence that the pair holds a change at all, in (0, 1), 0.5 at the default cut.
+def pair_score(after: np.ndarray, before: np.ndarray, wanted: Wanted = "any") -> float:
+    """Evidence that the pair holds the change asked for, in [0, 1], 0.5 at the default cut.
 
     The peak of the novelty asked about, less what is normal for the pair: the middle of
     its own map, and the peak of the other picture's novelty, which nuisance raises as
-    much and a one-sided change does not.
+    much and a one-sided change does not. Where the direction is open, the likelier counts.
 
     Args:
-        novelty, counter_novelty: [rows, cols] in [0, 2] on a mid-level grid.
-        in_view: bool [rows, cols].
+        after, before: novelty of either picture, [rows, cols] in [0, 2]; nan out of view.
+        wanted: the direction the query asks for.
     """
-    if not in_view.any():
+    scores = [_one_sided(after, before), _one_sided(before, after)]
+    if wanted == "appeared":
+        return scores[0]
+    return scores[1] if wanted == "disappeared" else max(scores)
+
+
+def _one_sided(novelty: np.ndarray, counter: np.ndarray) -> float:
+    seen, counter = novelty[~np.isnan(novelty)], counter[~np.isnan(counter)]
+    if not seen.size or not seen.any():
         return 0.0
-    seen, counter = novelty[in_view], counter_novelty[in_view]
-    excess = peak(seen) - 0.3 * float(np.median(seen)) - 0.3 * peak(counter)
+    excess = peak(seen) - SCORE_NORMAL * float(np.median(seen)) - SCORE_COUNTER * peak(counter)
     return float(1 / (1 + np.exp(-(excess - SCORE_MIDDLE) / SCORE_WIDTH)))

@@ -22,7 +22,9 @@ app = typer.Typer(
 
 EncoderOption = Annotated[str, typer.Option("--encoder", help="An encoder as `argus encoders` lists it.")]
 DeviceOption = Annotated[str, typer.Option("--device", help="cuda, mps, cpu or auto.")]
-ThresholdOption = Annotated[float, typer.Option("--threshold", help="Evidence from which a change counts, in (0, 1].")]
+ThresholdOption = Annotated[
+    float, typer.Option("--threshold", help="Evidence from which a change counts, in (0, 1].")
+]
 
 CACHE_HELP = "Folder that keeps what was seen, so that another query on the same pictures is quick."
 RAY_HELP = "Run on Ray: local (this machine), auto (the cluster it belongs to) or ray://host:10001."
@@ -32,8 +34,12 @@ RAY_HELP = "Run on Ray: local (this machine), auto (the cluster it belongs to) o
 def compare(
     before: Path,
     after: Path,
-    query: Annotated[str, typer.Argument(help='What to look for, e.g. "a missing screw"; "" for any change.')],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for heatmap.png, overlay.png and result.json.")],
+    query: Annotated[
+        str, typer.Argument(help='What to look for, e.g. "a missing screw"; "" for any change.')
+    ],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="Folder for heatmap.png, overlay.png and result.json.")
+    ],
     encoder: EncoderOption = Settings.encoder,
     device: DeviceOption = Settings.device,
     threshold: ThresholdOption = Settings.threshold,
@@ -59,7 +65,9 @@ def run(
     pairs: Annotated[Path, typer.Argument(help="CSV or Parquet with the columns id, before, after, query.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for maps/ and scores.csv.")],
     encoder: EncoderOption = Settings.encoder,
-    query: Annotated[list[str] | None, typer.Option("--query", help="Asked of every pair; may be repeated.")] = None,
+    query: Annotated[
+        list[str] | None, typer.Option("--query", help="Asked of every pair; may be repeated.")
+    ] = None,
     device: DeviceOption = Settings.device,
     threshold: ThresholdOption = Settings.threshold,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Compute anew what is there.")] = False,
@@ -132,7 +140,9 @@ def encoders() -> None:
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for pictures and tables.")] = Path("demo-out"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for pictures and tables.")] = Path(
+        "demo-out"
+    ),
     open_app: Annotated[bool, typer.Option("--app", help="Open the FiftyOne App on the result.")] = False,
     encoder: EncoderOption = Settings.encoder,
 ) -> None:

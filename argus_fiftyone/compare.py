@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from argus_fiftyone.alignment import Alignment, align
-from argus_fiftyone.calibration import above_normal, as_evidence, pair_score, pixel_factor
+from argus_fiftyone.calibration import above_normal, as_evidence, gate, pair_score, pixel_factor, smooth
 from argus_fiftyone.difference import (
     Difference,
     enlarge,
@@ -23,8 +23,10 @@ from argus_fiftyone.encoders import Encoder, PictureFeatures
 from argus_fiftyone.heatmap import Direction, Region, assemble, find_regions, main_direction, upsample
 from argus_fiftyone.pictures import fitted_size, read_picture, read_scaled, resize
 from argus_fiftyone.query import Query, parse_query
-from argus_fiftyone.relevance import gate, posterior, weights_of
 from argus_fiftyone.settings import LONGEST_MAP_SIDE, Settings
+
+MIDDLE_LEVEL = 2
+"""The visual level that scores a pair; stride 16 of `mini`."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,11 @@ class Comparison:
 
 
 def compare_files(
-    before: str | os.PathLike[str], after: str | os.PathLike[str], query: str, encoder: Encoder, settings: Settings
+    before: str | os.PathLike[str],
+    after: str | os.PathLike[str],
+    query: str,
+    encoder: Encoder,
+    settings: Settings,
 ) -> tuple[np.ndarray, Comparison]:
     """Compare two files; the after picture as read, and the comparison.
 
@@ -113,8 +119,8 @@ class Evidence:
 
     Attributes:
         novelty: above what is normal for the pair, on the finest patch grid.
-        text_aligned: [rows, cols, dim] of the before and of the after picture.
-        scores: pair scores of the after and of the before picture's novelty, in [0, 1].
+        text_aligned: what `Encoder.describe` says of the before and of the after picture.
+        middle: novelty of both pictures on the level in the middle, [rows, cols] in [0, 2]; nan out of view.
         outcome: what alignment did, in one phrase.
         warp: as `Comparison.warp`.
         map_size: (height, width) of the heatmap.
@@ -122,7 +128,7 @@ class Evidence:
 
     novelty: Difference
     text_aligned: tuple[torch.Tensor, torch.Tensor]
-    scores: tuple[float, float]
+    middle: Difference
     outcome: str
     warp: tuple[float, ...]
     map_size: tuple[int, int]
@@ -173,13 +179,13 @@ def weigh(prepared: Prepared, old: PictureFeatures, new: PictureFeatures, encode
     in_view = resize(alignment.in_view.astype(np.uint8), grid) > 0
     pixels = _pixel_factor(alignment, prepared.after, grid)
     sides = [
-        torch.from_numpy((above_normal(side.cpu().numpy(), in_view) * pixels).astype(np.float32))
+        torch.from_numpy((above_normal(smooth(side.cpu().numpy()), in_view) * pixels).astype(np.float32))
         for side in (difference.after_novelty, difference.before_novelty)
     ]
     return Evidence(
         novelty=Difference(*sides),
-        text_aligned=(old.text_aligned, new.text_aligned),
-        scores=_scores(alignment, old, new),
+        text_aligned=encoder.describe(old, new),
+        middle=_middle(alignment, old, new),
         outcome=alignment.outcome,
         warp=tuple(float(v) for v in alignment.warp.ravel()),
         map_size=prepared.map_size,
@@ -201,31 +207,30 @@ def encoding_size(size: tuple[int, int], cell: int, longest: int) -> tuple[int, 
     return height, width
 
 
-def _scores(alignment: Alignment, old: PictureFeatures, new: PictureFeatures) -> tuple[float, float]:
-    """Pair scores on the level in the middle, which tells nuisance from change best."""
-    level = min(2, len(new.visual) - 1)
-    sides = [side.cpu().numpy() for side in window_novelty(unit_cells(new.visual[level]), unit_cells(old.visual[level]), 2)]
-    in_view = resize(alignment.in_view.astype(np.uint8), sides[0].shape) > 0
-    return pair_score(sides[0], sides[1], in_view), pair_score(sides[1], sides[0], in_view)
+def _middle(alignment: Alignment, old: PictureFeatures, new: PictureFeatures) -> Difference:
+    """Novelty on one level only, the one whose peaks tell nuisance from change best."""
+    level = min(MIDDLE_LEVEL, len(new.visual) - 1)
+    sides = window_novelty(unit_cells(new.visual[level]), unit_cells(old.visual[level]), reach=2)
+    in_view = torch.from_numpy(resize(alignment.in_view.astype(np.uint8), tuple(sides[0].shape)) > 0)
+    return Difference(*(side.cpu().where(in_view, torch.nan) for side in sides))
 
 
 def _pixel_factor(alignment: Alignment, after: np.ndarray, grid: tuple[int, ...]) -> np.ndarray | float:
-    """How much single pixels add: only for registered pairs, and the less the light differs."""
-    if not alignment.registered:
-        return 1.0
+    """How much single pixels add; the less, the more the light differs."""
     return pixel_factor(pixel_difference(resize(alignment.before, grid), resize(after, grid)))
 
 
 def _answer(query: Query, evidence: Evidence, encoder: Encoder, settings: Settings) -> Comparison:
     """One query's reading of the shared evidence."""
-    support = 0.0 if query.is_open else encoder.understands(query.things)
-    after, before = evidence.novelty.after_novelty, evidence.novelty.before_novelty
-    if support > 0:
-        old, new = (_relevance(query, side, encoder) for side in evidence.text_aligned)
-        after, before = (n * enlarge(gate(r, support), n.shape) for n, r in ((after, new), (before, old)))
-    signed, changed_share = assemble(as_evidence(after.numpy()), as_evidence(before.numpy()), query.direction)
+    support = 0.0 if query.is_open else encoder.understands([query.text])
+    after, before, new, old = (
+        side.numpy()
+        for part in (evidence.novelty, evidence.middle)
+        for side in _gated(part, query, support, evidence, encoder)
+    )
+    score = pair_score(after=new, before=old, wanted=query.direction)
+    signed, changed_share = assemble(as_evidence(after, score), as_evidence(before, score), query.direction)
     heatmap = upsample(signed, evidence.map_size)
-    score = float(np.clip(max(evidence.scores), 0, 1))
     regions = find_regions(heatmap, resize(changed_share, evidence.map_size), settings.threshold)
     return Comparison(
         query=query.text,
@@ -240,8 +245,12 @@ def _answer(query: Query, evidence: Evidence, encoder: Encoder, settings: Settin
     )
 
 
-def _relevance(query: Query, cells: torch.Tensor, encoder: Encoder) -> torch.Tensor:
-    """How far each cell of one picture shows the queried thing, [rows, cols] in [0, 1]."""
-    positive, negative = encoder.encode_text(query.positive), encoder.encode_text(query.negative)
-    log_weights = weights_of(query.positive + query.negative, query.log_weights, positive.device)
-    return posterior(cells, positive, negative, encoder.temperature, log_weights).cpu()
+def _gated(
+    part: Difference, query: Query, support: float, evidence: Evidence, encoder: Encoder
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Novelty of the after and of the before picture, as far as it is about the query."""
+    if not support:
+        return part.after_novelty, part.before_novelty
+    old, new = (encoder.relevance(side, query).cpu() for side in evidence.text_aligned)
+    after = part.after_novelty * enlarge(gate(new, support), part.after_novelty.shape)
+    return after, part.before_novelty * enlarge(gate(old, support), part.before_novelty.shape)

@@ -39,7 +39,9 @@ def _strip(row: dict[str, str], score: dict[str, str], folder: Path, threshold: 
     truth = np.repeat(read_mask(root / row["mask"])[..., None].astype(np.uint8) * 255, 3, axis=2)
     painted = overlay(after, heatmap, [], threshold)
     titles = ("before", "after", f"score {float(score['score']):.2f} {score['direction']}", "truth")
-    tiles = [_titled(tile, title) for tile, title in zip((before, after, painted, truth), titles, strict=True)]
+    tiles = [
+        _titled(tile, title) for tile, title in zip((before, after, painted, truth), titles, strict=True)
+    ]
     return np.hstack(tiles)
 
 
@@ -57,7 +59,10 @@ def result_table(folder: Path) -> str:
     lines = [f"{'pair':<36} {'truth':<9} {'score':>6}  {'direction':<12} alignment"]
     for row in read_rows(folder / "scores.csv", ("id", "score")):
         label = truth[row["id"]]["label"]
-        lines.append(f"{row['id']:<36} {label:<9} {float(row['score']):6.2f}  {row['direction']:<12} {row['alignment']}")
+        lines.append(
+            f"{row['id']:<36} {label:<9} {float(row['score']):6.2f}  "
+            f"{row['direction']:<12} {row['alignment']}"
+        )
     return "\n".join(lines)
 
 

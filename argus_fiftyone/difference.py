@@ -84,7 +84,9 @@ def unit_cells(level: torch.Tensor) -> torch.Tensor:
     return functional.normalize(level.float(), dim=-1).permute(2, 0, 1).contiguous()
 
 
-def window_novelty(first: torch.Tensor, second: torch.Tensor, reach: int) -> tuple[torch.Tensor, torch.Tensor]:
+def window_novelty(
+    first: torch.Tensor, second: torch.Tensor, reach: int
+) -> tuple[torch.Tensor, torch.Tensor]:
     """1 − the best cosine within `reach` cells of the same place, for each picture against the other.
 
     Args:
@@ -185,14 +187,18 @@ def enlarge(values: torch.Tensor, size: tuple[int, ...] | torch.Size) -> torch.T
     """[rows, cols] brought to another grid by bilinear interpolation."""
     if values.shape == torch.Size(size):
         return values
-    return functional.interpolate(values[None, None], size=tuple(size), mode="bilinear", align_corners=False)[0, 0]
+    return functional.interpolate(values[None, None], size=tuple(size), mode="bilinear", align_corners=False)[
+        0, 0
+    ]
 
 
 def _pooled(cells: torch.Tensor) -> torch.Tensor:
     return functional.normalize(functional.avg_pool2d(cells[None], 2)[0], dim=0)
 
 
-def _require_matching(before: Sequence[torch.Tensor], after: Sequence[torch.Tensor], weights: Sequence[float]) -> None:
+def _require_matching(
+    before: Sequence[torch.Tensor], after: Sequence[torch.Tensor], weights: Sequence[float]
+) -> None:
     grids = [tuple(level.shape) for level in before], [tuple(level.shape) for level in after]
     if grids[0] != grids[1] or len(weights) != len(before):
         raise ValueError(

@@ -87,7 +87,6 @@ class EvidenceHistogram:
         at_limit = np.interp(limit, rate, overlap)
         return float(trapezoid(np.append(overlap[kept], at_limit), np.append(rate[kept], limit)) / limit)
 
-
     def precision_recall(self, points: int = 100) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The precision–recall curve, thinned to about `points` points spread along recall.
 

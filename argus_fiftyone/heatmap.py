@@ -10,6 +10,10 @@ import numpy as np
 
 from argus_fiftyone.query import Wanted
 
+CLEARLY = 1.15
+"""How many times newer one picture must be than the other for a direction to be named."""
+VANISHED_SHARE = 0.8
+"""Weight of what vanished where nothing says it is what was asked for; most queries name what came."""
 OTHER_DIRECTION = 0.4
 """What is left of a change in another direction than the one asked for; directions can be misread."""
 
@@ -35,11 +39,13 @@ class Region:
     area: int
 
 
-def assemble(after_evidence: np.ndarray, before_evidence: np.ndarray, wanted: Wanted) -> tuple[np.ndarray, np.ndarray]:
+def assemble(
+    after_evidence: np.ndarray, before_evidence: np.ndarray, wanted: Wanted
+) -> tuple[np.ndarray, np.ndarray]:
     """Signed evidence, and the share of it that is change in place.
 
-    What is new in the after picture counts as +. What is new in the before picture
-    vanished and counts as −, as far as it exceeds the novelty of what came in its place.
+    What is new in the after picture counts as +. What is new in the before picture, and
+    clearly more so than what came in its place, vanished and counts as −.
     Where only vanishing is asked for, the roles are exchanged.
 
     Args:
@@ -52,7 +58,7 @@ def assemble(after_evidence: np.ndarray, before_evidence: np.ndarray, wanted: Wa
     if wanted == "disappeared":
         signed, share = assemble(before_evidence, after_evidence, "appeared")
         return -signed, share
-    vanished = np.maximum(before_evidence - after_evidence, 0)
+    vanished = np.where(before_evidence > CLEARLY * after_evidence, VANISHED_SHARE * before_evidence, 0)
     if wanted != "any":
         vanished = OTHER_DIRECTION * vanished
     in_place = np.minimum(after_evidence, before_evidence)
@@ -63,7 +69,9 @@ def assemble(after_evidence: np.ndarray, before_evidence: np.ndarray, wanted: Wa
 def upsample(signed: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """The heatmap in pixels: float32 [height, width] in [-1, 1], smooth between cells."""
     height, width = size
-    return np.clip(cv2.resize(signed.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR), -1, 1)
+    return np.clip(
+        cv2.resize(signed.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR), -1, 1
+    )
 
 
 def main_direction(regions: list[Region]) -> Direction:
@@ -71,7 +79,9 @@ def main_direction(regions: list[Region]) -> Direction:
     return regions[0].direction if regions else "none"
 
 
-def find_regions(heatmap: np.ndarray, changed: np.ndarray, threshold: float, smallest: int = 12) -> list[Region]:
+def find_regions(
+    heatmap: np.ndarray, changed: np.ndarray, threshold: float, smallest: int = 12
+) -> list[Region]:
     """Regions where |heatmap| reaches the threshold, strongest first.
 
     Hysteresis: a region needs one pixel at `threshold` and extends over connected
@@ -86,7 +96,9 @@ def find_regions(heatmap: np.ndarray, changed: np.ndarray, threshold: float, sma
     regions = []
     for sign in (1, -1):
         evidence = heatmap * sign
-        count, labels, stats, _ = cv2.connectedComponentsWithStats((evidence >= 0.6 * threshold).astype(np.uint8))
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(
+            (evidence >= 0.6 * threshold).astype(np.uint8)
+        )
         for index in range(1, count):
             left, top, width, height, area = (int(v) for v in stats[index])
             window = np.s_[top : top + height, left : left + width]
@@ -109,7 +121,7 @@ def find_regions(heatmap: np.ndarray, changed: np.ndarray, threshold: float, sma
 def _direction(sign: int, changed_share: float) -> Direction:
     if sign < 0:
         return "disappeared"
-    return "changed" if changed_share >= 0.5 else "appeared"
+    return "changed" if changed_share > 1 / CLEARLY else "appeared"
 
 
 def _as_fractions(

@@ -48,7 +48,9 @@ def read_pairs(path: str | os.PathLike[str]) -> list[Pair]:
     for line, row in enumerate(rows, start=2):
         pair_id = _checked_id(row["id"].strip(), f"{path}, line {line}")
         if pair_id in pairs:
-            raise PairListError(f"{path}, line {line}: id {pair_id!r} appears twice; ids name the output files")
+            raise PairListError(
+                f"{path}, line {line}: id {pair_id!r} appears twice; ids name the output files"
+            )
         query = (row.get("query") or "").strip()
         pairs[pair_id] = Pair(pair_id, folder / row["before"].strip(), folder / row["after"].strip(), query)
     return list(pairs.values())
@@ -103,5 +105,7 @@ def _checked_id(pair_id: str, where: str) -> str:
     if not pair_id:
         raise PairListError(f"{where}: the id is empty; every pair needs one")
     if pair_id.startswith(("/", "\\")) or ".." in re.split(r"[/\\]", pair_id) or "\0" in pair_id:
-        raise PairListError(f"{where}: id {pair_id!r} would leave the output folder; use letters, digits, - _ . and /")
+        raise PairListError(
+            f"{where}: id {pair_id!r} would leave the output folder; use letters, digits, - _ . and /"
+        )
     return pair_id

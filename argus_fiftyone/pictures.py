@@ -57,9 +57,13 @@ def _decode(path: str | os.PathLike[str], longest: int | None) -> tuple[np.ndarr
             upright = ImageOps.exif_transpose(image)
             return np.asarray(_as_rgb(upright)), full if turned else full[::-1]
     except FileNotFoundError:
-        raise PictureError(f"{path}: no such file; check the path (relative paths start at the CSV's folder)") from None
+        raise PictureError(
+            f"{path}: no such file; check the path (relative paths start at the CSV's folder)"
+        ) from None
     except UnidentifiedImageError:
-        raise PictureError(f"{path}: not a picture Pillow can read; expected JPEG, PNG, TIFF or similar") from None
+        raise PictureError(
+            f"{path}: not a picture Pillow can read; expected JPEG, PNG, TIFF or similar"
+        ) from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise PictureError(f"{path}: damaged or unreadable picture ({error}); export it again") from None
 
@@ -68,7 +72,9 @@ def _as_rgb(image: Image.Image) -> Image.Image:
     """RGB, with 16-bit grey brought to 8 bits and transparency laid on white."""
     if image.mode.startswith("I"):
         deep = np.asarray(image).astype(np.float64)
-        return Image.fromarray((deep / (65535 if deep.max() > 255 else 255) * 255).astype(np.uint8)).convert("RGB")
+        return Image.fromarray((deep / (65535 if deep.max() > 255 else 255) * 255).astype(np.uint8)).convert(
+            "RGB"
+        )
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         layered = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", layered.size, "white"), layered).convert("RGB")
@@ -95,7 +101,9 @@ def resize(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     if picture.shape[:2] == (height, width):
         return picture
     shrinking = height * width < picture.shape[0] * picture.shape[1]
-    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC)
+    return cv2.resize(
+        picture, (width, height), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC
+    )
 
 
 def read_mask(path: str | os.PathLike[str]) -> np.ndarray:

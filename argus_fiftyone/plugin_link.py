@@ -33,7 +33,9 @@ def link_plugin(plugins_folder: Path | None = None) -> str:
         target.unlink()
     elif target.exists():
         if not (target / FILES[0]).is_file() or NAME not in (target / FILES[0]).read_text():
-            raise FileExistsError(f"{target} exists and is not Argus; move it away and run `argus link` again")
+            raise FileExistsError(
+                f"{target} exists and is not Argus; move it away and run `argus link` again"
+            )
         shutil.rmtree(target)
     if source == PACKAGE / "plugin":
         shutil.copytree(source, target)

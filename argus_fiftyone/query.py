@@ -15,26 +15,93 @@ Wanted = Literal["appeared", "disappeared", "changed", "any"]
 
 _DIRECTION_WORDS: dict[Wanted, str] = {
     "appeared": r"new|newly|added|add|additional|extra|appeared|appearing|appears|insert|inserted|emerged",
-    "disappeared": r"missing|removed|remove|disappeared|vanished|gone|lost|absent|taken away|delete|deleted|erase",
+    "disappeared": r"missing|removed|remove|disappeared|vanished|gone|lost|absent|taken away|deleted?|erase",
     "changed": r"changed|change|changes|different|modified|altered|replaced|swapped|reordered",
 }
-_IMPERATIVES = r"^(?:let's|lets|please|let|make|have|put|there be|be|give|move|turn|get|could|show|find|is there|are there)\s+"
+_IMPERATIVES = (
+    r"^(?:let's|lets|please|let|make|have|put|there be|be|give|move|turn|get|could|show|find"
+    r"|is there|are there)\s+"
+)
 _MOVED = r"\b(?:moved|shifted)\b|\bto the (?:left|right)\b"
 """A moved thing vanishes here and appears there, so its direction stays open."""
 _ARTICLES = r"^(?:a|an|the|any|some|one|more|of)\s+"
-_PLACE = re.compile(r"\s+(?:in|on|of|at|under|behind|between|from|along|inside|onto|into|beside|near)\s+", re.I)
+_PLACE = re.compile(
+    r"\s+(?:in|on|of|at|under|behind|between|from|along|inside|onto|into|beside|near)\s+", re.I
+)
 
-_STATES = (
-    "crack cracked break broken chip chipped scratch scratched dent dented pit pits pitting hole blowhole rust rusty "
-    "corrosion corroded stain stained discolouration discoloration flaking peeling wear worn frayed damage damaged "
-    "defect defective weathering deformation deformed bent burn burnt leak dirt dirty dust contamination mould spur "
-    "notch bite short open spurious graffiti tear torn cut erosion spalling delamination bubble"
-).split()
+_STATES = [
+    "crack",
+    "cracked",
+    "break",
+    "broken",
+    "chip",
+    "chipped",
+    "scratch",
+    "scratched",
+    "dent",
+    "dented",
+    "pit",
+    "pits",
+    "pitting",
+    "hole",
+    "blowhole",
+    "rust",
+    "rusty",
+    "corrosion",
+    "corroded",
+    "stain",
+    "stained",
+    "discolouration",
+    "discoloration",
+    "flaking",
+    "peeling",
+    "wear",
+    "worn",
+    "frayed",
+    "damage",
+    "damaged",
+    "defect",
+    "defective",
+    "weathering",
+    "deformation",
+    "deformed",
+    "bent",
+    "burn",
+    "burnt",
+    "leak",
+    "dirt",
+    "dirty",
+    "dust",
+    "contamination",
+    "mould",
+    "spur",
+    "notch",
+    "bite",
+    "short",
+    "open",
+    "spurious",
+    "graffiti",
+    "tear",
+    "torn",
+    "cut",
+    "erosion",
+    "spalling",
+    "delamination",
+    "bubble",
+]
 
 TEMPLATES = ("{}", "a photo of {}", "a close-up photo of {}", "a picture showing {}")
 """How a thing is put to the encoder; the mean of the phrasings is steadier than any one."""
 
-EVERYDAY = ("the background", "the floor", "a plain surface", "a shadow", "a reflection of light", "texture", "blur")
+EVERYDAY = (
+    "the background",
+    "the floor",
+    "a plain surface",
+    "a shadow",
+    "a reflection of light",
+    "texture",
+    "blur",
+)
 """What a cell shows when it does not show the thing: the other side of every posterior."""
 
 

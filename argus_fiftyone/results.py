@@ -21,7 +21,9 @@ DISAPPEARED = (40, 110, 230)
 def write_comparison(folder: Path, after: np.ndarray, comparison: Comparison, settings: Settings) -> None:
     """Write heatmap.png (16-bit signed), overlay.png and result.json."""
     write_map(folder / "heatmap.png", comparison.heatmap)
-    write_png(folder / "overlay.png", overlay(after, comparison.heatmap, comparison.regions, settings.threshold))
+    write_png(
+        folder / "overlay.png", overlay(after, comparison.heatmap, comparison.regions, settings.threshold)
+    )
     record = as_record(comparison) | {"settings": settings.as_record(), "argus": __version__}
     write_whole(folder / "result.json", json.dumps(record, indent=2, ensure_ascii=False).encode())
 
@@ -63,7 +65,7 @@ def overlay(after: np.ndarray, heatmap: np.ndarray, regions: list[Region], thres
     # Half the colour stays, so that the inspector still recognises the part.
     base = 0.5 * base + 0.5 * base.mean(axis=2, keepdims=True)
     strength = np.clip((np.abs(heatmap) - threshold / 2) / (1 - threshold / 2), 0, 1)[..., None] * 0.85
-    colour = np.where(heatmap[..., None] >= 0, np.float32(APPEARED), np.float32(DISAPPEARED))
+    colour = np.where(heatmap[..., None] >= 0, np.array(APPEARED, np.float32), np.array(DISAPPEARED, np.float32))
     picture = np.clip(base * (1 - strength) + colour * strength, 0, 255).astype(np.uint8)
     for region in regions:
         _outline(picture, region)

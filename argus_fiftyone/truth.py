@@ -84,7 +84,9 @@ def evaluate_run(pairs_csv: Path, folder: Path, threshold: float) -> dict:
     return _report(gathered, threshold, skipped)
 
 
-def _gather(gathered: dict, truth: dict[str, str], row: dict[str, str], root: Path, folder: Path, threshold: float) -> None:
+def _gather(
+    gathered: dict, truth: dict[str, str], row: dict[str, str], root: Path, folder: Path, threshold: float
+) -> None:
     source = gathered[truth.get("source") or "all"]
     changed = truth["label"] == "change"
     source.scores.append(float(row["score"]))
@@ -103,7 +105,10 @@ def _gather(gathered: dict, truth: dict[str, str], row: dict[str, str], root: Pa
 
 def _report(gathered: dict[str, _Gathered], threshold: float, skipped: list[str]) -> dict:
     headline = [name for name in gathered if name not in CIRCULAR]
-    pooled = [np.concatenate([getattr(gathered[name], part) for name in headline or gathered]) for part in ("scores", "changed")]
+    pooled = [
+        np.concatenate([getattr(gathered[name], part) for name in headline or gathered])
+        for part in ("scores", "changed")
+    ]
     overall = score_metrics(pooled[0], pooled[1].astype(bool))
     sources = [_source_report(name, part, threshold, overall.cut) for name, part in sorted(gathered.items())]
     fields = ("ap", "auroc", "f1_max", "aupro", "pair_ap", "pointing")
@@ -113,7 +118,9 @@ def _report(gathered: dict[str, _Gathered], threshold: float, skipped: list[str]
     macro |= {
         "score_auroc": overall.auroc,
         "false_alarms": float((quiet >= threshold).mean()) if quiet.size else float("nan"),
-        "found": float((pooled[0][pooled[1].astype(bool)] >= threshold).mean()) if pooled[1].any() else float("nan"),
+        "found": float((pooled[0][pooled[1].astype(bool)] >= threshold).mean())
+        if pooled[1].any()
+        else float("nan"),
         "false_alarms_at_recall": overall.false_alarms,
     }
     return {
@@ -178,7 +185,12 @@ def as_table(report: dict) -> str:
         name = f"{row['source']} (circular)" if row["source"] in circular else row["source"]
         lines.append([name, *(_cell(row[key]) for key in COLUMNS)])
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    text = ["  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths, strict=True))) for line in lines]
+    text = [
+        "  ".join(
+            c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in lines
+    ]
     if report["skipped"]:
         text.append(f"not evaluated (failed or not listed): {len(report['skipped'])}")
     return "\n".join(text)

@@ -12,6 +12,8 @@ import torch
 from torch.nn import functional
 
 from argus_fiftyone.encoders import PictureFeatures
+from argus_fiftyone.encoders.posterior import relevance_by_prompts
+from argus_fiftyone.query import Query
 
 CELL = 16
 WORDS = 8
@@ -37,6 +39,7 @@ class FakeTowers:
     ) -> None:
         self.name, self.delay, self.log, self.scale = name, delay, log, scale
         self.pictures, self.texts, self.batches = 0, 0, []
+        self.read: dict[str, torch.Tensor] = {}
 
     def encode_pictures(self, pictures: Sequence[np.ndarray]) -> list[PictureFeatures]:
         if any((picture == 13).all() for picture in pictures):
@@ -58,8 +61,20 @@ class FakeTowers:
         vectors = np.stack([seed.standard_normal(WORDS, np.float32) for seed in seeds])
         return functional.normalize(torch.from_numpy(vectors), dim=-1)
 
-    def understands(self, things: Sequence[str]) -> float:
-        return 0.8 if things else 0.0
+    def describe(self, before: PictureFeatures, after: PictureFeatures) -> tuple[torch.Tensor, torch.Tensor]:
+        return before.text_aligned, after.text_aligned
+
+    def relevance(self, cells: torch.Tensor, query: Query) -> torch.Tensor:
+        return relevance_by_prompts(cells, query, self._read_once, self.temperature)
+
+    def _read_once(self, prompts: Sequence[str]) -> torch.Tensor:
+        for prompt in prompts:
+            if prompt not in self.read:
+                self.read[prompt] = self.encode_text([prompt])[0]
+        return torch.stack([self.read[prompt] for prompt in prompts])
+
+    def understands(self, texts: Sequence[str]) -> float:
+        return 0.8 if any(text.strip() for text in texts) else 0.0
 
 
 def _features(picture: np.ndarray, scale: float) -> PictureFeatures:

@@ -21,7 +21,9 @@ from argus_fiftyone.encoders.clip_tower import (
     walk_block,
     walk_text,
 )
+from argus_fiftyone.encoders.posterior import relevance_by_prompts
 from argus_fiftyone.encoders.protocol import PictureFeatures
+from argus_fiftyone.query import Query
 
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -122,9 +124,17 @@ class ClipEncoder:
             return torch.zeros(0, self.model.visual.proj.shape[1], device=self.device)
         return torch.stack([self._texts[p] for p in prompts])
 
-    def understands(self, things: Sequence[str]) -> float:
+    def describe(self, before: PictureFeatures, after: PictureFeatures) -> tuple[torch.Tensor, torch.Tensor]:
+        """Both pictures' text-aligned cells: CLIP reads pictures, not changes."""
+        return before.text_aligned, after.text_aligned
+
+    def relevance(self, cells: torch.Tensor, query: Query) -> torch.Tensor:
+        """See `posterior`."""
+        return relevance_by_prompts(cells, query, self.encode_text, self.temperature)
+
+    def understands(self, texts: Sequence[str]) -> float:
         """1 for any words: CLIP read hundreds of millions of captions. 0 for none, and for random weights."""
-        return 0.0 if self.note or not things else 1.0
+        return 0.0 if self.note or not texts else 1.0
 
     def _check(self, pictures: Sequence[np.ndarray]) -> None:
         first = pictures[0].shape

