@@ -111,6 +111,14 @@ def expect_decisions(review: Any, decisions: list[str]) -> None:
         row.locator(f"text={decision}").wait_for()
 
 
+def wait_for_pictures(page: Any, number: int) -> None:
+    """Wait until the grid shows so many pictures, and keeps showing them."""
+    shown = "number => document.querySelectorAll('[data-cy=looker]').length === number"
+    page.wait_for_function(shown, arg=number)
+    page.wait_for_timeout(SETTLE_MS)
+    page.wait_for_function(shown, arg=number)
+
+
 def close_modal(page: Any) -> None:
     """Leave the modal by a click beside it."""
     page.mouse.click(5, 300)

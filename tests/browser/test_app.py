@@ -73,7 +73,7 @@ def test_apply_updates_counts_grid_and_regions_without_encoding(page, address, p
     assert count["flagged"].inner_text() == "2"
     panel.locator('[data-cy="argus-apply"]').click()
     panel.get_by_text("applied: 0.60").wait_for()
-    page.wait_for_function("() => document.querySelectorAll('[data-cy=looker]').length === 2")
+    flows.wait_for_pictures(page, 2)
     assert {name: cell.inner_text() for name, cell in count.items()} == {
         "flagged": "2",
         "missed": "2",
@@ -124,14 +124,15 @@ def test_evaluation_fills_the_views_of_misses_and_false_alarms(page, address, pl
     page.reload()
     page.wait_for_selector('[data-cy="looker"]')
     panel = flows.open_triage(page)
-    for view, pair in (("missed", "plate-07"), ("false_alarms", "plate-04")):
+    # quiet in between: the number of thumbnails tells when the grid shows the next view
+    for view, number, pair in (("missed", 1, "plate-07"), ("quiet", 4, ""), ("false_alarms", 1, "plate-04")):
         panel.locator(f'[data-cy="argus-show-{view}"]').click()
-        page.wait_for_timeout(2 * flows.SETTLE_MS)
-        assert page.locator('[data-cy="looker"]').count() == 1
-        page.locator('[data-cy="looker"]').click(position={"x": 60, "y": 60})  # its checkbox is top left
-        review = flows.open_review(page)
-        review.get_by_text(pair, exact=True).wait_for()
-        flows.close_modal(page)
+        flows.wait_for_pictures(page, number)
+        if pair:
+            page.locator('[data-cy="looker"]').click(position={"x": 60, "y": 60})  # its checkbox is top left
+            review = flows.open_review(page)
+            review.get_by_text(pair, exact=True).wait_for()
+            flows.close_modal(page)
 
 
 def test_a_run_from_its_form_writes_heatmaps(page, address, fresh_plates):
@@ -209,3 +210,18 @@ def test_swipe_overlay_and_blink_show_both_pictures(page, address, plates):
     one = brightness()
     flows.press(page, " ")
     assert abs(one - brightness()) > 80
+
+
+def test_the_evaluation_opens_in_fiftyones_own_panel(page, address, plates):
+    from argus_fiftyone.dataset.ground_truth import evaluate_heatmaps
+
+    for _ in evaluate_heatmaps(plates, "argus", 0.5):
+        pass
+    flows.open_dataset(page, address, plates.name)
+    page.locator('[data-cy="new-panel-btn"]').first.click()
+    page.click('[data-cy="new-panel-option-model_evaluation_panel_builtin"]')
+    page.get_by_text("2 Model Evaluations").wait_for()
+    page.get_by_text("argus_pairs", exact=True).last.click()
+    summary = page.locator("tr", has_text="Recall").first
+    summary.wait_for()
+    assert "0.75" in summary.inner_text()
