@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -19,7 +19,7 @@ from argus_fiftyone.encoders.clip_tower import (
     fill_from_checkpoint,
     tower_config,
 )
-from argus_fiftyone.encoders.protocol import EncoderUnavailable
+from argus_fiftyone.encoders.protocol import EncoderEntry, EncoderUnavailable
 from argus_fiftyone.encoders.weights import (
     download_weights,
     find_weights,
@@ -27,9 +27,6 @@ from argus_fiftyone.encoders.weights import (
     pretrained_entry,
     read_checkpoint,
 )
-
-if TYPE_CHECKING:
-    from argus_fiftyone.encoders.registry import EncoderEntry
 
 __all__ = [
     "SHORT_NAMES",
@@ -136,8 +133,6 @@ def _device(wanted: str) -> torch.device:
 
 def list_entries() -> list[EncoderEntry]:
     """The recommended CLIP encoders for `argus encoders`: on this disk, or what would be fetched."""
-    from argus_fiftyone.encoders.registry import EncoderEntry
-
     return [
         EncoderEntry(
             name=short,

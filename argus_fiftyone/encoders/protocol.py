@@ -84,3 +84,22 @@ class Encoder(Protocol):
 
 class EncoderUnavailable(Exception):
     """The encoder cannot run here; the message says why and names the ways out."""
+
+
+@dataclass(frozen=True)
+class EncoderEntry:
+    """One line of `argus encoders`.
+
+    Attributes:
+        name: what to write after `--encoder`.
+        ready: whether it runs here now, without any network.
+        description: one sentence.
+        missing: what stands in the way; "" when ready.
+        download_mb: size of what would have to be fetched, in megabytes.
+    """
+
+    name: str
+    ready: bool
+    description: str
+    missing: str = ""
+    download_mb: int = 0

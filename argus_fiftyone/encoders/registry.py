@@ -3,31 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import dataclass
 
 from argus_fiftyone.encoders import mini_weights
-from argus_fiftyone.encoders.protocol import Encoder, EncoderUnavailable
+from argus_fiftyone.encoders.protocol import Encoder, EncoderEntry, EncoderUnavailable
 
 AUTO = "auto"
-
-
-@dataclass(frozen=True)
-class EncoderEntry:
-    """One line of `argus encoders`.
-
-    Attributes:
-        name: what to write after `--encoder`.
-        ready: whether it runs here now, without any network.
-        description: one sentence.
-        missing: what stands in the way; "" when ready.
-        download_mb: size of what would have to be fetched, in megabytes.
-    """
-
-    name: str
-    ready: bool
-    description: str
-    missing: str = ""
-    download_mb: int = 0
 
 
 def list_encoders() -> list[EncoderEntry]:
