@@ -13,6 +13,7 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -23,6 +24,10 @@ FOREIGN_WARNINGS = (
     "ignore:Passing a class to strawberry:DeprecationWarning",
     "ignore:No uuidRepresentation is specified:DeprecationWarning",
 )
+
+# A busy machine makes any deadline a matter of luck; pytest-timeout guards against hanging.
+hypothesis.settings.register_profile("argus", deadline=None)
+hypothesis.settings.load_profile("argus")
 
 _scratch: Path | None = None
 _mongod: subprocess.Popen | None = None

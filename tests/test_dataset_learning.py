@@ -14,9 +14,11 @@ from argus_fiftyone.dataset.refining import Refining, refine_query, refined_quer
 from argus_fiftyone.dataset.reviews import review_pairs, review_regions
 from argus_fiftyone.dataset.runs import run_record, threshold_of
 from argus_fiftyone.encoders import PictureFeatures
+from argus_fiftyone.encoders.posterior import relevance_by_prompts
 from argus_fiftyone.feedback import TooFewDecisionsError
+from argus_fiftyone.pictures import write_png
 from argus_fiftyone.query import Query
-from argus_fiftyone.region_features import region_similarities
+from argus_fiftyone.region_features import region_cells, similarities
 from argus_fiftyone.settings import Settings
 
 pytestmark = pytest.mark.database
@@ -44,9 +46,27 @@ class BrightnessEncoder(FakeEncoder):
         return PictureFeatures((cells,), cells, cells.mean((0, 1)))
 
     def encode_text(self, prompts: Sequence[str]) -> torch.Tensor:
-        odd = {"a cast shadow": [0.1, 0.99], "texture": [1.0, 0.0]}
-        rows = [torch.tensor(odd.get(prompt, [0.7, 0.7])) for prompt in prompts]
-        return torch.nn.functional.normalize(torch.stack(rows), dim=-1)
+        return _understood(prompts)
+
+    def describe(self, before: PictureFeatures, after: PictureFeatures) -> tuple[torch.Tensor, torch.Tensor]:
+        return before.text_aligned, after.text_aligned
+
+    def relevance(self, cells: torch.Tensor, query: Query) -> torch.Tensor:
+        return relevance_by_prompts(cells, query, self.encode_text, self.temperature)
+
+
+class WholeQueryEncoder(BrightnessEncoder):
+    """Reads the query as a whole: everything is relevant but what a contrast names better."""
+
+    def relevance(self, cells: torch.Tensor, query: Query) -> torch.Tensor:
+        named = _understood(query.contrast or ("nothing",))
+        return 1 - (cells @ named.T).amax(-1) / 2
+
+
+def _understood(prompts: Sequence[str]) -> torch.Tensor:
+    odd = {"a cast shadow": [0.1, 0.99], "texture": [1.0, 0.0]}
+    rows = [torch.tensor(odd.get(prompt, [0.7, 0.7])) for prompt in prompts]
+    return torch.nn.functional.normalize(torch.stack(rows), dim=-1)
 
 
 @pytest.fixture
@@ -141,11 +161,25 @@ def test_a_query_for_any_change_has_nothing_to_refine(dataset: Any):
         list(refine_query(dataset, "k", Refining(), query="any change", encoder=BrightnessEncoder()))
 
 
+def test_an_encoder_that_reads_queries_as_a_whole_gets_contrasts_instead_of_weights(dataset: Any):
+    decide(dataset, "regions")
+    mark_as_changed(dataset)
+    refining = Refining()
+    list(refine_query(dataset, "k", refining, encoder=WholeQueryEncoder()))
+    assert refining.result is not None
+    assert refining.result.contrast == ("a cast shadow",)
+    assert refined_queries(dataset)["a spot"].contrast == ("a cast shadow",)
+    assert not refined_queries(dataset)["a spot"].log_weights
+
+
 def test_a_region_is_measured_where_it_lies(tmp_path: Path):
     picture = np.zeros((64, 64, 3), np.uint8)
+    write_png(tmp_path / "before.png", picture)
     picture[SPOT] = 255
-    encoder = BrightnessEncoder()
-    prompts = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
-    boxes = [(24 / 64, 16 / 64, 24 / 64, 16 / 64), (0, 0, 0.01, 0.01)]
-    found = region_similarities(picture, boxes, prompts, encoder, 64)  # type: ignore[arg-type]
-    assert found == pytest.approx(np.array([[1, 0], [0, 1]]), abs=1e-6)
+    write_png(tmp_path / "after.png", picture)
+    boxes = [(24 / 64, 16 / 64, 24 / 64, 16 / 64), (0, 0, 0.01, 0.01), (24 / 64, 16 / 64, 24 / 64, 16 / 64)]
+    files = (tmp_path / "before.png", tmp_path / "after.png")
+    encoder: Any = BrightnessEncoder()
+    cells = region_cells(*files, boxes, [False, False, True], encoder, 64)
+    found = similarities(cells, torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
+    assert found == pytest.approx(np.array([[1, 0], [0, 1], [0, 1]]), abs=1e-6)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from fiftyone import ViewField as F
@@ -14,11 +14,12 @@ from argus_fiftyone.dataset.computing import Progress, load_encoder
 from argus_fiftyone.dataset.fields import Dataset, RunFields
 from argus_fiftyone.dataset.runs import list_runs, run_record
 from argus_fiftyone.dataset.slices import after_slice, pairs_in
-from argus_fiftyone.feedback import DecidedRegions, Refinement, refine
 from argus_fiftyone.labels import decision_on
-from argus_fiftyone.pictures import PictureError, read_picture
+from argus_fiftyone.pairs import Pair
+from argus_fiftyone.pictures import PictureError
 from argus_fiftyone.query import Query, parse_query
-from argus_fiftyone.settings import LONGEST_MAP_SIDE, Settings
+from argus_fiftyone.refinement import DecidedRegions, Refinement, refine, refine_by_contrasts
+from argus_fiftyone.settings import Settings
 
 REFINEMENTS = "argus_refinements"
 
@@ -34,8 +35,6 @@ CONTRASTS = (
 """Prompts of what false alarms usually are, on offer but off until decisions ask for them."""
 
 OFF = -2.0
-
-Similarities: TypeAlias = Callable[[np.ndarray, Sequence[Sequence[float]]], np.ndarray]
 
 
 @dataclass
@@ -66,7 +65,7 @@ def refine_query(
     query: str | None = None,
     encoder: Any = None,
 ) -> Iterator[Progress]:
-    """Weigh a query's prompts by the confirmed and rejected regions of a field; see `feedback.refine`.
+    """Weigh a query's prompts by the confirmed and rejected regions of a field; see `refinement.refine`.
 
     Stored with the dataset only where it helps on decisions held out; `compute_heatmaps`
     uses it for this query when asked to.
@@ -77,7 +76,7 @@ def refine_query(
         encoder: default: the one the run was made with.
 
     Raises:
-        TooFewDecisionsError: as `feedback.refine`.
+        TooFewDecisionsError: as `refinement.refine`.
         ValueError: if the query is open ("" or "any change"), so that it has no prompts.
     """
     decided = _decided(dataset, heatmap_field)
@@ -89,48 +88,41 @@ def refine_query(
     settings = _settings(dataset, heatmap_field)
     yield Progress(0, len(mine), note=f"loading the encoder {settings.encoder}")
     encoder = encoder or load_encoder(settings)
-    similarities: list[np.ndarray] = []
-    measure = _similarities(asked, encoder, settings)
+    seen: list[tuple[_Decided, list[Any]]] = []
     for done, row in enumerate(mine, start=1):
         try:
-            similarities.append(measure(read_picture(row.picture, LONGEST_MAP_SIDE), row.boxes))
+            seen.append((row, _cells(row, encoder, settings)))
         except PictureError as error:
             refining.skipped.append(str(error))
-            similarities.append(np.empty((0, 0)))
-        yield Progress(
-            done, len(mine), len(refining.skipped), f"{done} of {len(mine)} pictures looked at again"
-        )
-    _fit(dataset, refining, asked, mine, similarities, encoder.temperature)
+        yield Progress(done, len(mine), len(refining.skipped), f"{done} of {len(mine)} pairs looked at again")
+    refining.result = _learn(asked, seen, encoder)
+    if refining.result.helps:
+        _store_refinement(dataset, asked, refining.result)
 
 
 @dataclass(frozen=True)
 class _Decided:
-    """The decided regions of one picture and one query."""
+    """The decided regions of one pair and one query."""
 
-    pair: str
+    pair: Pair
     query: str
-    picture: str
-    boxes: list[list[float]]
-    confirmed: list[bool]
+    boxes: list[list[float]] = field(default_factory=list)
+    gone: list[bool] = field(default_factory=list)
+    confirmed: list[bool] = field(default_factory=list)
 
 
 def _decided(dataset: Dataset, heatmap_field: str) -> list[_Decided]:
     regions = RunFields.of(heatmap_field).regions
     pairs = {sample.after_id: sample for sample in pairs_in(dataset).samples}
     view = after_slice(dataset).filter_labels(regions, F("tags").contains(["confirmed", "rejected"]))
-    rows: dict[tuple[str, str, str], _Decided] = {}
+    rows: dict[tuple[str, str], _Decided] = {}
     for after_id, found in zip(*view.values(["id", f"{regions}.detections"]), strict=True):
-        if after_id not in pairs:
-            continue
-        sample = pairs[after_id]
-        for region in found:
-            gone = region["direction"] == "disappeared" if region.has_field("direction") else False
-            picture = str(sample.pair.before if gone else sample.pair.after)
-            query = region["query"] if region.has_field("query") else sample.pair.query
-            row = rows.setdefault(
-                (after_id, query, picture), _Decided(sample.pair.id, query, picture, [], [])
-            )
+        for region in found if after_id in pairs else []:
+            pair = pairs[after_id].pair
+            query = region["query"] if region.has_field("query") else pair.query
+            row = rows.setdefault((after_id, query), _Decided(pair, query))
             row.boxes.append(list(region.bounding_box))
+            row.gone.append(region.has_field("direction") and region["direction"] == "disappeared")
             row.confirmed.append(decision_on(region) == "confirmed")
     return list(rows.values())
 
@@ -147,41 +139,43 @@ def _settings(dataset: Dataset, heatmap_field: str) -> Settings:
     return Settings()
 
 
-def _similarities(query: Query, encoder: Any, settings: Settings) -> Similarities:
-    from argus_fiftyone.region_features import region_similarities  # torch: only where pictures are encoded
+def _cells(row: _Decided, encoder: Any, settings: Settings) -> list[Any]:
+    from argus_fiftyone.region_features import region_cells  # torch: only where pictures are encoded
 
-    prompts = encoder.encode_text([*query.positive, *query.negative])
-    return lambda picture, boxes: region_similarities(picture, boxes, prompts, encoder, settings.resolution)
+    pair = row.pair
+    return region_cells(pair.before, pair.after, row.boxes, row.gone, encoder, settings.resolution)
 
 
-def _fit(
-    dataset: Dataset,
-    refining: Refining,
-    query: Query,
-    rows: list[_Decided],
-    similarities: list[np.ndarray],
-    temperature: float,
-) -> None:
-    prompts = [*query.positive, *query.negative]
-    kept = [(row, s) for row, s in zip(rows, similarities, strict=True) if s.size]
-    regions = DecidedRegions(
-        similarities=np.concatenate([s for _, s in kept]) if kept else np.empty((0, len(prompts))),
-        confirmed=np.array([c for row, _ in kept for c in row.confirmed], dtype=bool),
-        pairs=[row.pair for row, _ in kept for _ in row.boxes],
-    )
-    positive = np.arange(len(prompts)) < len(query.positive)
-    start = np.array([OFF if prompt in query.contrast else 0.0 for prompt in prompts])
-    refining.result = refine(regions, prompts, positive, temperature, start)
-    if refining.result.helps:
-        _store_refinement(dataset, query, refining.result)
+def _learn(query: Query, seen: list[tuple[_Decided, list[Any]]], encoder: Any) -> Refinement:
+    """Weigh the prompts where the encoder heeds weights; otherwise choose among the contrasts."""
+    from argus_fiftyone.region_features import relevances, similarities, weighs_prompts  # torch: as above
+
+    cells = [cell for _, of_row in seen for cell in of_row]
+    plain = replace(query, contrast=())
+    known = {
+        "confirmed": np.array([c for row, _ in seen for c in row.confirmed], dtype=bool),
+        "pairs": [row.pair.id for row, _ in seen for _ in row.boxes],
+    }
+    if cells and weighs_prompts(cells[0], plain, encoder):
+        prompts = [*query.positive, *query.negative]
+        regions = DecidedRegions(similarities(cells, encoder.encode_text(prompts)), **known)
+        positive = np.arange(len(prompts)) < len(query.positive)
+        start = np.array([OFF if prompt in query.contrast else 0.0 for prompt in prompts])
+        return replace(
+            refine(regions, prompts, positive, encoder.temperature, start), contrast=query.contrast
+        )
+    tried = [plain, *(replace(plain, contrast=(each,)) for each in query.contrast)]
+    return refine_by_contrasts(DecidedRegions(relevances(cells, tried, encoder), **known), query.contrast)
 
 
 def _store_refinement(dataset: Dataset, query: Query, found: Refinement) -> None:
     # Pairs, not a mapping: a prompt may hold a dot, which a key in the database may not.
-    weights = [[p, round(float(w), 5)] for p, w in zip(found.prompts, found.log_weights, strict=True)]
-    metrics = {name: value for name, value in asdict(found).items() if name not in ("prompts", "log_weights")}
+    weights = [[prompt, round(weight, 5)] for prompt, weight in found.log_weights.items()]
+    metrics = {
+        name: value for name, value in asdict(found).items() if name not in ("contrast", "log_weights")
+    }
     kept = [entry for entry in stored_refinements(dataset) if entry["query"] != query.text]
-    entry = {"query": query.text, "contrast": list(query.contrast), "weights": weights, **metrics}
+    entry = {"query": query.text, "contrast": list(found.contrast), "weights": weights, **metrics}
     dataset.info[REFINEMENTS] = [*kept, entry]
     dataset.save()
 
