@@ -1,4 +1,4 @@
-"""The corridor: every file imports only from files before it, and each layer keeps out what is not its own."""
+"""The corridor: every file imports only from files before it; each layer keeps out what is not its own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "argus_fiftyone"
 
-ORDER = """
+ORDER_IN_WORDS = """
 settings pictures pairs query
 encoders.protocol encoders encoders.posterior
 encoders.clip_names encoders.clip_dense encoders.clip_tower encoders.clip_encoder encoders.clip_checks
@@ -31,8 +31,10 @@ operators.result_pages operators.computing operators.evaluating operators.review
 operators.reporting
 panels.chosen panels.review panels.triage panels plugin
 demo plugin_link command_line
-""".split()
+"""
 """The files in their order, folders by their `__init__`. A new file takes its place here."""
+
+ORDER = ORDER_IN_WORDS.split()
 
 CORE = ORDER[: ORDER.index("labels")]
 APP_ONLY = ("labels", "reports", "dataset", "operators", "panels")

@@ -1,0 +1,132 @@
+"""The ladder of alignment: what is found, what is left alone, and how it is told."""
+
+from __future__ import annotations
+
+import re
+
+import cv2
+import numpy as np
+import pytest
+from surfaces import compress, draw_surface, move, paste_object, relight, shift
+
+from argus_fiftyone.alignment import REGISTERED_MATCH, align, local_match
+
+TILTED = np.array([[1.02, 0.03, -6.0], [-0.02, 0.99, 9.0], [4e-5, -3e-5, 1.0]])
+
+
+@pytest.fixture(scope="module")
+def surface() -> np.ndarray:
+    return draw_surface(11)
+
+
+def error_in_pixels(found: np.ndarray, true: np.ndarray, shape: tuple[int, ...]) -> float:
+    """Largest distance between where a grid of points lands under two homographies."""
+    height, width = shape[:2]
+    columns, rows = np.meshgrid(np.linspace(0.1, 0.9, 9), np.linspace(0.1, 0.9, 9))
+    fractions = np.stack([columns, rows], axis=-1).reshape(-1, 1, 2)
+    landed = cv2.perspectiveTransform(fractions, found) * [width, height]
+    wanted = cv2.perspectiveTransform(fractions * [width, height], true)
+    return float(np.linalg.norm(landed - wanted, axis=-1).max())
+
+
+@pytest.mark.parametrize(("right", "down"), [(3, 0), (-5, 7), (12.5, -4.25)])
+def test_a_known_shift_is_found_to_half_a_pixel(surface, right: float, down: float):
+    after = move(surface, shift(right, down))
+    done = align(surface, after)
+    assert done.registered
+    assert done.rung in ("shift", "homography")
+    assert error_in_pixels(done.warp, shift(right, down), surface.shape) < 0.5
+
+
+def test_a_known_homography_is_found_to_a_pixel(surface):
+    done = align(surface, move(surface, TILTED))
+    assert done.rung == "homography"
+    assert done.registered
+    assert error_in_pixels(done.warp, TILTED, surface.shape) < 1
+
+
+def test_the_homography_is_found_under_other_light_and_compression(surface):
+    after = compress(relight(move(surface, TILTED), 0.8), 60)
+    assert error_in_pixels(align(surface, after).warp, TILTED, surface.shape) < 1.5
+
+
+def test_a_change_in_the_scene_does_not_mislead_alignment(surface):
+    done = align(surface, paste_object(move(surface, shift(6, 4))))
+    assert error_in_pixels(done.warp, shift(6, 4), surface.shape) < 0.5
+
+
+def test_pictures_larger_than_estimation_are_aligned_in_their_own_pixels():
+    surface = draw_surface(5, 720, 960)
+    done = align(surface, move(surface, shift(16, -9)))
+    assert error_in_pixels(done.warp, shift(16, -9), surface.shape) < 1
+
+
+def test_aligning_brings_the_pictures_closer(surface):
+    after = move(surface, TILTED)
+    done = align(surface, after)
+    inside = done.in_view
+    unaligned = np.abs(surface.astype(int) - after)[inside].mean()
+    assert np.abs(done.before.astype(int) - after)[inside].mean() < 0.3 * unaligned
+
+
+def test_identical_pictures_are_left_as_they_are(surface):
+    done = align(surface, surface)
+    assert (done.rung, done.registered, done.match) == ("identity", True, 1.0)
+    assert np.array_equal(done.before, surface)
+    assert done.in_view.all()
+    np.testing.assert_allclose(done.warp, np.eye(3), atol=1e-12)
+    assert done.outcome == "identity (match 1.00)"
+
+
+def test_the_same_frame_with_noise_is_not_moved(surface):
+    noise = np.random.default_rng(0).normal(0, 4, surface.shape)
+    done = align(surface, np.clip(surface + noise, 0, 255).astype(np.uint8))
+    assert done.registered
+    assert error_in_pixels(done.warp, np.eye(3), surface.shape) < 0.3
+
+
+@pytest.mark.parametrize("seed", [21, 22, 23])
+def test_different_specimens_are_left_unregistered_and_where_they_were(surface, seed: int):
+    done = align(surface, draw_surface(seed))
+    assert not done.registered
+    assert done.rung == "identity"
+    assert np.array_equal(done.before, surface)
+    assert done.outcome.startswith("identity (unregistered, match ")
+
+
+def test_plain_pictures_without_any_texture_are_not_moved():
+    before, after = (np.full((64, 96, 3), level, np.uint8) for level in (90, 140))
+    done = align(before, after)
+    assert done.rung == "identity"
+    assert done.in_view.all()
+
+
+def test_what_the_before_picture_does_not_reach_is_out_of_view(surface):
+    done = align(surface, move(surface, shift(40, 0)))
+    assert not done.in_view[:, :38].any()
+    assert done.in_view[20:-20, 60:].all()
+    assert done.in_view.shape == surface.shape[:2]
+
+
+def test_the_outcome_says_in_a_phrase_what_was_done(surface):
+    moved = align(surface, move(surface, shift(40, 0)))
+    assert re.fullmatch(
+        r"(shift by 40\.\d px|homography from \d+ inliers) \(match [01]\.\d\d, \d\d% in view\)", moved.outcome
+    )
+
+
+def test_pictures_of_two_sizes_are_refused(surface):
+    with pytest.raises(ValueError, match=r"need one size, got \(320, 416\) and \(300, 416\)"):
+        align(surface, surface[:300])
+
+
+@pytest.mark.parametrize("gain", [0.7, 1.3])
+def test_the_match_is_blind_to_light(gain: float):
+    # Mid greys only, so that no level is cut off by the brighter light.
+    surface = (draw_surface(3) * 0.5 + 40).astype(np.uint8)
+    assert local_match(surface, relight(surface, gain)) > 0.95
+
+
+def test_the_match_tells_one_scene_from_another(surface):
+    assert local_match(surface, draw_surface(31)) < REGISTERED_MATCH
+    assert local_match(surface, surface) == pytest.approx(1, abs=1e-5)
