@@ -96,13 +96,19 @@ def find_regions(
     regions = []
     for sign in (1, -1):
         evidence = heatmap * sign
+        if evidence.max(initial=0) < threshold:
+            continue
+        # Components of a whole large map would cost more than all else an answer takes.
+        shown = (evidence >= 0.6 * threshold).astype(np.uint8)
+        first_col, first_row, cols, rows = cv2.boundingRect(shown)
         count, labels, stats, _ = cv2.connectedComponentsWithStats(
-            (evidence >= 0.6 * threshold).astype(np.uint8)
+            shown[first_row : first_row + rows, first_col : first_col + cols]
         )
         for index in range(1, count):
             left, top, width, height, area = (int(v) for v in stats[index])
+            mask = labels[top : top + height, left : left + width] == index
+            left, top = left + first_col, top + first_row
             window = np.s_[top : top + height, left : left + width]
-            mask = labels[window] == index
             score = float(evidence[window][mask].max())
             if area < smallest or score < threshold:
                 continue
