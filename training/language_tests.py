@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+import torch
 from sklearn.metrics import average_precision_score
 
 from argus_fiftyone.encoders.mini_head import WEIGHTS, MiniHead
@@ -25,6 +26,7 @@ CLASSES = {
     "building": "a building was built", "person or object": "a person or an object",
 }  # fmt: skip
 ALSO = ("levir_cd", "sbi2015")
+BOARD_QUERY = "a defect in the copper traces of the circuit board"
 Figures = dict[str, dict[str, list]]
 
 
@@ -132,26 +134,34 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="pairs.csv of the development pairs")
     parser.add_argument("--diptychs", type=Path, help="pairs.csv that make_diptychs.py wrote (200, seed 0)")
     parser.add_argument("--cache", type=Path, default=Path("language_cache"))
+    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--weights", type=Path, default=WEIGHTS)
     args = parser.parse_args()
+    torch.set_num_threads(args.threads)
     judge = Judge(MiniHead.load("cpu", args.weights), args.cache)
     defects = rows_of(args.data, DEFECT_SOURCES)
     everything = [*defects, *rows_of(args.data, ALSO)]
     told = WAYS[1:]
-    print(
+    _say(
         table("Query swap: changed − unchanged cells (chance difference 0)", query_swap(judge, defects), told)
     )
+    _say(table("AP of changed cells", cell_ap(judge, everything), WAYS))
+    one_type = [row for row in rows_of(args.data, ("deeppcb",)) if row["query"] != BOARD_QUERY]
+    _say(table("AP, boards whose query names one type of fault", cell_ap(judge, one_type), WAYS))
+    _say(confusion(judge, everything))
     if args.diptychs:
-        print(
+        _say(
             table("Diptychs: the asked-for half is preferred", diptychs(judge, rows_of(args.diptychs)), WAYS)
         )
-    print(table("AP of changed cells", cell_ap(judge, everything), WAYS))
-    print(
+    _say(
         table("Two objects: the named one is preferred", objects_in_scenes.preferred(judge, args.data), WAYS)
     )
-    print(f"\n{confusion(judge, everything)}\n")
     for text in sorted({row["query"] for row in everything}):
-        print(f"understood {float(judge.understood([text])):.2f}  {text}")
+        _say(f"understood {float(judge.understood([text])):.2f}  {text}")
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
 
 
 if __name__ == "__main__":

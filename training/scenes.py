@@ -7,7 +7,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from training import sprites
+from training import sprites, things
 from training.scene import APPEARED, CHANGED, DISAPPEARED, SIDE, Canvas, Change, colour, filled, fractal, soft
 
 Rng = np.random.Generator
@@ -180,7 +180,7 @@ def aerial(rng: Rng, count: int) -> Drawn:
 
 
 def _settled(rng: Rng, before, after, name: str, size: float, turn: float, seen: tuple[bool, bool]):
-    patch = sprites.FROM_ABOVE[name](rng)
+    patch = things.FROM_ABOVE[name](rng)
     share = {"building": rng.uniform(0.6, 2.2), "tree": 0.5, "pool": 0.5, "parked car": 0.3}[name]
     spot, scale = tuple(rng.uniform(15, SIDE - 15, 2)), share * size / 128
     angle, mask = turn + 90 * int(rng.integers(4)), np.zeros((SIDE, SIDE), bool)
@@ -219,8 +219,8 @@ def room(rng: Rng, photographs: list[np.ndarray], objects: dict[str, np.ndarray]
     after, changes, names = before.copy(), [], sorted(objects)
     for number in range(count + int(rng.integers(0, 4))):
         own = rng.random() < 0.4
-        name = str(rng.choice(list(sprites.INDOORS))) if own else names[rng.integers(len(names))]
-        patch = sprites.INDOORS[name](rng) if own else objects[name]
+        name = str(rng.choice(list(things.INDOORS))) if own else names[rng.integers(len(names))]
+        patch = things.INDOORS[name](rng) if own else objects[name]
         spot, scale, turn = tuple(rng.uniform(40, SIDE - 40, 2)), rng.uniform(0.35, 1.3), rng.normal(0, 8)
         after, mask, _ = pasted(after, patch, spot, scale, turn)
         if number >= count:

@@ -1,30 +1,20 @@
-"""Parts, buildings and printed labels drawn in code, each as an RGBA patch with a name."""
+"""Parts drawn in code, each as a float32 RGBA patch [128, 128, 4] in [0, 1]."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from training.scene import colour, fractal
+from training.scene import colour
 
 Rng = np.random.Generator
 HUB = 64
 PIXELS = 128
 
 
-@dataclass
-class Sprite:
-    """patch: float32 [h, w, 4] in [0, 1], premultiplied by nothing."""
-
-    name: str
-    patch: np.ndarray
-    shadow: float = 0.4
-
-
-def _blank(size: int = PIXELS) -> np.ndarray:
+def blank(size: int = PIXELS) -> np.ndarray:
     return np.zeros((size, size, 4), np.float32)
 
 
@@ -32,11 +22,11 @@ def _disc(patch: np.ndarray, radius: float, tint, centre: tuple[int, int] = (HUB
     cv2.circle(patch, centre, int(radius), (*map(float, tint), 1.0), -1, cv2.LINE_AA)
 
 
-def _box(patch: np.ndarray, x0: float, y0: float, x1: float, y1: float, tint) -> None:
+def box(patch: np.ndarray, x0: float, y0: float, x1: float, y1: float, tint) -> None:
     cv2.rectangle(patch, (int(x0), int(y0)), (int(x1), int(y1)), (*map(float, tint), 1.0), -1)
 
 
-def _domed(patch: np.ndarray, rng: Rng, amount: float = 0.35) -> np.ndarray:
+def domed(patch: np.ndarray, rng: Rng, amount: float = 0.35) -> np.ndarray:
     rows, columns = np.mgrid[: patch.shape[0], : patch.shape[1]] / patch.shape[0] - 0.5
     shade = -amount * (rows * rng.uniform(0.5, 1) + columns * rng.uniform(-1, 1))
     patch[..., :3] = np.clip(patch[..., :3] + shade[..., None].astype(np.float32), 0, 1)
@@ -51,19 +41,19 @@ def _metal(rng: Rng) -> np.ndarray:
 
 
 def screw(rng: Rng) -> np.ndarray:
-    patch, tint = _blank(), _metal(rng)
+    patch, tint = blank(), _metal(rng)
     _disc(patch, 58, tint * 0.7)
     _disc(patch, 52, tint)
     wide = int(rng.integers(7, 13))
     dark = tint * 0.25
-    _box(patch, 20, HUB - wide // 2, 108, HUB + wide // 2, dark)
+    box(patch, 20, HUB - wide // 2, 108, HUB + wide // 2, dark)
     if rng.random() < 0.6:
-        _box(patch, HUB - wide // 2, 20, HUB + wide // 2, 108, dark)
-    return _domed(patch, rng)
+        box(patch, HUB - wide // 2, 20, HUB + wide // 2, 108, dark)
+    return domed(patch, rng)
 
 
 def bolt(rng: Rng) -> np.ndarray:
-    patch, tint = _blank(), _metal(rng)
+    patch, tint = blank(), _metal(rng)
     if rng.random() < 0.5:
         _disc(patch, 62, tint * 0.85)
     turn = rng.uniform(0, 1)
@@ -72,7 +62,7 @@ def bolt(rng: Rng) -> np.ndarray:
     )
     cv2.fillPoly(patch, [hexagon.astype(np.int32)], (*map(float, tint), 1.0), cv2.LINE_AA)
     _disc(patch, 34, tint * 0.88)
-    return _domed(patch, rng)
+    return domed(patch, rng)
 
 
 def nut(rng: Rng) -> np.ndarray:
@@ -82,47 +72,47 @@ def nut(rng: Rng) -> np.ndarray:
 
 
 def washer(rng: Rng) -> np.ndarray:
-    patch, tint = _blank(), _metal(rng)
+    patch, tint = blank(), _metal(rng)
     _disc(patch, 60, tint)
-    _domed(patch, rng)
+    domed(patch, rng)
     cv2.circle(patch, (HUB, HUB), int(rng.uniform(22, 36)), (0, 0, 0, 0), -1)
     return patch
 
 
 def rivet(rng: Rng) -> np.ndarray:
-    patch = _blank()
+    patch = blank()
     _disc(patch, 46, _metal(rng))
     _disc(patch, 14, (0.95, 0.95, 0.95), (50, 48))
-    return _domed(patch, rng, 0.7)
+    return domed(patch, rng, 0.7)
 
 
 def capacitor(rng: Rng) -> np.ndarray:
-    patch = _blank()
+    patch = blank()
     body = colour(rng, 0.05, 0.5)
     if rng.random() < 0.5:
         _disc(patch, 56, body)
         _disc(patch, 44, (0.75, 0.75, 0.76))
-        _box(patch, 62, 24, 66, 104, (0.4, 0.4, 0.4))
+        box(patch, 62, 24, 66, 104, (0.4, 0.4, 0.4))
     else:
-        _box(patch, 36, 14, 92, 112, body)
-        _box(patch, 36, 14, 52, 112, (0.85, 0.85, 0.85))
-    return _domed(patch, rng)
+        box(patch, 36, 14, 92, 112, body)
+        box(patch, 36, 14, 52, 112, (0.85, 0.85, 0.85))
+    return domed(patch, rng)
 
 
 def resistor(rng: Rng) -> np.ndarray:
-    patch = _blank()
-    _box(patch, 2, 60, 126, 67, (0.75, 0.75, 0.75))
-    _box(patch, 22, 42, 106, 86, [(0.8, 0.7, 0.5), (0.3, 0.55, 0.7), (0.1, 0.1, 0.1)][rng.integers(3)])
+    patch = blank()
+    box(patch, 2, 60, 126, 67, (0.75, 0.75, 0.75))
+    box(patch, 22, 42, 106, 86, [(0.8, 0.7, 0.5), (0.3, 0.55, 0.7), (0.1, 0.1, 0.1)][rng.integers(3)])
     for x in (34, 52, 70, 90):
-        _box(patch, x, 42, x + 7, 86, colour(rng, 0, 1))
-    return _domed(patch, rng)
+        box(patch, x, 42, x + 7, 86, colour(rng, 0, 1))
+    return domed(patch, rng)
 
 
 def chip(rng: Rng) -> np.ndarray:
-    patch = _blank()
+    patch = blank()
     for x in range(18, 112, 14):
-        _box(patch, x, 8, x + 6, 120, (0.8, 0.8, 0.78))
-    _box(patch, 10, 24, 118, 104, np.full(3, rng.uniform(0.05, 0.18)))
+        box(patch, x, 8, x + 6, 120, (0.8, 0.8, 0.78))
+    box(patch, 10, 24, 118, 104, np.full(3, rng.uniform(0.05, 0.18)))
     _disc(patch, 6, (0.3, 0.3, 0.3), (24, 90))
     cv2.putText(
         patch,
@@ -138,15 +128,15 @@ def chip(rng: Rng) -> np.ndarray:
 
 
 def connector(rng: Rng) -> np.ndarray:
-    patch = _blank()
-    _box(patch, 6, 34, 122, 94, colour(rng, 0.1, 0.95))
+    patch = blank()
+    box(patch, 6, 34, 122, 94, colour(rng, 0.1, 0.95))
     for x in range(16, 112, 16):
-        _box(patch, x, 50, x + 8, 78, (0.75, 0.65, 0.35))
-    return _domed(patch, rng)
+        box(patch, x, 50, x + 8, 78, (0.75, 0.65, 0.35))
+    return domed(patch, rng)
 
 
 def diode(rng: Rng) -> np.ndarray:
-    patch = _blank()
+    patch = blank()
     tint = np.array([(0.9, 0.15, 0.1), (0.2, 0.8, 0.25), (0.95, 0.8, 0.2), (0.3, 0.4, 0.95)][rng.integers(4)])
     _disc(patch, 50, tint * 0.8)
     _disc(patch, 38, tint)
@@ -155,17 +145,17 @@ def diode(rng: Rng) -> np.ndarray:
 
 
 def cap(rng: Rng) -> np.ndarray:
-    patch, tint = _blank(), colour(rng, 0.1, 0.95)
+    patch, tint = blank(), colour(rng, 0.1, 0.95)
     for k in range(24):
         turn = k * np.pi / 12
         _disc(patch, 7, tint * 0.7, (int(HUB + 54 * np.cos(turn)), int(HUB + 54 * np.sin(turn))))
     _disc(patch, 54, tint)
     _disc(patch, 42, np.clip(tint * 1.15, 0, 1))
-    return _domed(patch, rng)
+    return domed(patch, rng)
 
 
 def gasket(rng: Rng) -> np.ndarray:
-    patch = _blank()
+    patch = blank()
     cv2.circle(
         patch,
         (HUB, HUB),
@@ -174,11 +164,11 @@ def gasket(rng: Rng) -> np.ndarray:
         int(rng.integers(8, 18)),
         cv2.LINE_AA,
     )
-    return _domed(patch, rng)
+    return domed(patch, rng)
 
 
 def cable(rng: Rng) -> np.ndarray:
-    patch, tint = _blank(), colour(rng, 0.05, 0.9)
+    patch, tint = blank(), colour(rng, 0.05, 0.9)
     x = np.linspace(4, 124, 40)
     y = HUB + rng.uniform(10, 40) * np.sin(x / rng.uniform(14, 40) + rng.uniform(0, 6))
     cv2.polylines(
@@ -189,109 +179,24 @@ def cable(rng: Rng) -> np.ndarray:
         int(rng.integers(6, 13)),
         cv2.LINE_AA,
     )
-    return _domed(patch, rng)
+    return domed(patch, rng)
 
 
 def clip(rng: Rng) -> np.ndarray:
-    patch, tint = _blank(), _metal(rng)
-    _box(patch, 34, 10, 94, 118, tint)
-    _box(patch, 48, 26, 80, 118, tint * 0.35)
-    return _domed(patch, rng)
+    patch, tint = blank(), _metal(rng)
+    box(patch, 34, 10, 94, 118, tint)
+    box(patch, 48, 26, 80, 118, tint * 0.35)
+    return domed(patch, rng)
 
 
 def tablet(rng: Rng) -> np.ndarray:
-    patch, tint = _blank(), np.clip(colour(rng, 0.4, 1.0) + 0.1, 0, 1)
+    patch, tint = blank(), np.clip(colour(rng, 0.4, 1.0) + 0.1, 0, 1)
     if rng.random() < 0.5:
         cv2.ellipse(patch, (HUB, HUB), (58, 26), 0, 0, 360, (*map(float, tint), 1.0), -1, cv2.LINE_AA)
     else:
         _disc(patch, 54, tint)
-        _box(patch, 62, 14, 65, 114, tint * 0.75)
-    return _domed(patch, rng)
-
-
-def building(rng: Rng) -> np.ndarray:
-    """A roof from straight above: flat and bright, or two pitched halves, with wings and fittings."""
-    patch = _blank()
-    roof = np.clip(colour(rng, 0.2, 0.85) * 0.5 + rng.uniform(0.1, 0.55), 0, 1)
-    y0, y1 = sorted((int(rng.integers(4, 44)), int(rng.integers(84, 124))))
-    halves = (roof, roof) if rng.random() < 0.4 else (roof, roof * rng.uniform(0.6, 0.85))
-    _box(patch, 6, y0, 122, (y0 + y1) / 2, halves[0])
-    _box(patch, 6, (y0 + y1) / 2, 122, y1, halves[1])
-    if rng.random() < 0.5:
-        _box(patch, rng.integers(10, 60), 4, rng.integers(66, 120), 124, halves[rng.integers(2)])
-    for _ in range(int(rng.integers(0, 8))):
-        x, y = rng.integers(14, 110), rng.integers(y0 + 4, max(y1 - 8, y0 + 5))
-        _box(patch, x, y, x + rng.integers(3, 12), y + rng.integers(3, 8), roof * rng.uniform(0.5, 1.3))
-    grain = 1 + 0.05 * fractal(rng, 1.8, 16, PIXELS)
-    patch[..., :3] = np.clip(patch[..., :3] * grain[..., None], 0, 1)
-    return patch
-
-
-def tree(rng: Rng) -> np.ndarray:
-    noise = fractal(rng, 1.3, 8, PIXELS)
-    rows, columns = np.mgrid[:PIXELS, :PIXELS] - HUB
-    patch = _blank()
-    patch[..., 3] = np.hypot(rows, columns) < 44 + 8 * noise
-    patch[..., :3] = np.clip(
-        np.array([0.16, 0.26, 0.12]) * rng.uniform(0.6, 1.4) * (1 + 0.35 * noise[..., None]), 0, 1
-    )
-    return patch
-
-
-def pool(rng: Rng) -> np.ndarray:
-    patch = _blank()
-    cv2.ellipse(patch, (HUB, HUB), (54, 34), 0, 0, 360, (0.85, 0.83, 0.78, 1.0), -1)
-    cv2.ellipse(patch, (HUB, HUB), (46, 26), 0, 0, 360, (0.25, 0.65, 0.8, 1.0), -1)
-    return patch
-
-
-def parked_car(rng: Rng) -> np.ndarray:
-    """A car from straight above."""
-    patch, tint = _blank(), colour(rng, 0.05, 0.95)
-    _box(patch, 10, 40, 118, 88, tint)
-    _box(patch, 36, 45, 52, 83, (0.1, 0.12, 0.15))
-    _box(patch, 86, 47, 98, 81, (0.1, 0.12, 0.15))
-    return patch
-
-
-def walker(rng: Rng) -> np.ndarray:
-    """A standing or walking person, seen from the side, in plain clothes."""
-    patch = _blank()
-    coat, legs, skin = (
-        colour(rng, 0.03, 0.6),
-        colour(rng, 0.03, 0.4),
-        np.array([0.8, 0.6, 0.5]) * rng.uniform(0.4, 1.1),
-    )
-    stride = int(rng.integers(0, 12))
-    for side in (-1, 1):
-        cv2.line(
-            patch,
-            (HUB + 5 * side, 74),
-            (HUB + (5 + stride) * side, 122),
-            (*map(float, legs), 1.0),
-            11,
-            cv2.LINE_AA,
-        )
-        cv2.line(
-            patch,
-            (HUB + 14 * side, 40),
-            (HUB + (15 + stride // 2) * side, 74),
-            (*map(float, coat * 0.85), 1.0),
-            7,
-            cv2.LINE_AA,
-        )
-    cv2.ellipse(patch, (HUB, 54), (16, 27), 0, 0, 360, (*map(float, coat), 1.0), -1, cv2.LINE_AA)
-    cv2.ellipse(patch, (HUB, 18), (9, 12), 0, 0, 360, (*map(float, skin), 1.0), -1, cv2.LINE_AA)
-    cv2.ellipse(patch, (HUB, 12), (9, 8), 0, 180, 360, (0.12, 0.09, 0.07, 1.0), -1, cv2.LINE_AA)
-    return _domed(patch, rng, 0.2)
-
-
-def bag(rng: Rng) -> np.ndarray:
-    patch, tint = _blank(), colour(rng, 0.03, 0.7)
-    cv2.ellipse(patch, (HUB, 44), (26, 26), 0, 180, 360, (*map(float, tint * 0.7), 1.0), 6, cv2.LINE_AA)
-    _box(patch, 22, 44, 106, 112, tint)
-    _box(patch, 38, 66, 90, 104, tint * 0.8)
-    return _domed(patch, rng)
+        box(patch, 62, 14, 65, 114, tint * 0.75)
+    return domed(patch, rng)
 
 
 COMPONENTS: dict[str, Callable[[Rng], np.ndarray]] = {
@@ -301,5 +206,3 @@ COMPONENTS: dict[str, Callable[[Rng], np.ndarray]] = {
         gasket, cable, clip, tablet,
     )
 }  # fmt: skip
-FROM_ABOVE = {"building": building, "tree": tree, "pool": pool, "parked car": parked_car}
-INDOORS = {"person": walker, "bag": bag}
