@@ -14,16 +14,20 @@ from typing import Literal
 Wanted = Literal["appeared", "disappeared", "changed", "any"]
 
 _DIRECTION_WORDS: dict[Wanted, str] = {
-    "appeared": r"new|newly|added|add|additional|extra|appeared|appearing|appears|insert|inserted|emerged",
-    "disappeared": r"missing|removed|remove|disappeared|vanished|gone|lost|absent|taken away|deleted?|erase",
+    "appeared": r"new|newly|added|add|additional|extra|appear(?:s|ed|ing)?|insert|inserted|emerged",
+    "disappeared": (
+        r"missing|removed?|disappear(?:s|ed)?|vanish(?:es|ed)?|gone|lost|absent|taken away|deleted?|erased?"
+    ),
     "changed": r"changed|change|changes|different|modified|altered|replaced|swapped|reordered",
 }
 _IMPERATIVES = (
-    r"^(?:let's|lets|please|let|make|have|put|there be|be|give|move|turn|get|could|show|find"
-    r"|is there|are there)\s+"
+    r"^(?:(?:let's|lets|please|let|make|have|put|there be|be|give|move|turn|get|could|show|find"
+    r"|is there|are there)\s+)+"
 )
 _MOVED = r"\b(?:moved|shifted)\b|\bto the (?:left|right)\b"
 """A moved thing vanishes here and appears there, so its direction stays open."""
+_LEFT_OVER = r"(?:\b(?:or|and|is|are|was|were|has|have|been)\s*)+$"
+"""Words that stood before a direction ("the lid is gone") and say nothing once it is taken out."""
 _ARTICLES = r"^(?:a|an|the|any|some|one|more|of)\s+"
 _PLACE = re.compile(
     r"\s+(?:in|on|of|at|under|behind|between|from|along|inside|onto|into|beside|near)\s+", re.I
@@ -165,13 +169,15 @@ def parse_query(text: str) -> Query:
     direction = _direction(plain)
     head, place = _split_place(_without_direction(plain))
     things = tuple(_with_article(part) for part in re.split(r",|\bor\b|\band\b|/", head) if _bare(part))
-    if _bare(head) in ("", "change", "difference", "anything", "something"):
-        things = ()
+    if _bare(head).lower() in ("", "change", "difference", "anything", "something", "what"):
+        return Query(text, (), place, "", "any" if direction == "changed" else direction)
     return Query(text, things, place, _state(plain), direction)
 
 
 def _direction(plain: str) -> Wanted:
-    found = [name for name, words in _DIRECTION_WORDS.items() if re.search(rf"\b(?:{words})\b", plain, re.I)]
+    found: list[Wanted] = [
+        name for name, words in _DIRECTION_WORDS.items() if re.search(rf"\b(?:{words})\b", plain, re.I)
+    ]
     return found[0] if len(found) == 1 else "any"
 
 
@@ -179,7 +185,7 @@ def _without_direction(plain: str) -> str:
     words = "|".join(_DIRECTION_WORDS.values())
     kept = re.sub(rf"\b(?:{words})\b|{_MOVED}", " ", plain, flags=re.I)
     kept = re.sub(_IMPERATIVES, "", kept.strip(), flags=re.I)
-    return re.sub(r"\s+", " ", re.sub(r"(?:\b(?:or|and)\s*)+$", "", kept.strip())).strip()
+    return re.sub(r"\s+", " ", re.sub(_LEFT_OVER, "", kept.strip(), flags=re.I)).strip()
 
 
 def _split_place(head: str) -> tuple[str, str]:

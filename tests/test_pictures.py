@@ -1,0 +1,201 @@
+"""Files ↔ arrays: the 16-bit map, whole files, and errors that name the file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from PIL import Image
+from surfaces import draw_surface
+
+from argus_fiftyone.pictures import (
+    MAP_STEPS,
+    MAP_ZERO,
+    ORIENTATION,
+    PictureError,
+    fit_within,
+    fitted_size,
+    read_map,
+    read_mask,
+    read_picture,
+    read_scaled,
+    resize,
+    write_map,
+    write_png,
+    write_whole,
+)
+
+heatmaps = arrays(np.float32, (5, 7), elements=st.floats(-1, 1, width=32))
+
+
+@settings(max_examples=40, deadline=None)
+@given(heatmaps)
+def test_a_map_comes_back_to_half_a_16_bit_step(tmp_path_factory, heatmap: np.ndarray):
+    path = tmp_path_factory.mktemp("maps") / "map.png"
+    write_map(path, heatmap)
+    assert np.abs(read_map(path) - heatmap).max() <= 0.5 / MAP_STEPS + 1e-7
+
+
+def test_map_levels_are_32768_plus_32767_times_the_value(tmp_path: Path):
+    values = np.array([[-1, -0.5, 0, 1e-6, 0.25, 1]], np.float32)
+    write_map(tmp_path / "map.png", values)
+    with Image.open(tmp_path / "map.png") as image:
+        assert image.mode.startswith("I")
+        levels = np.asarray(image).astype(int)
+    expected = [MAP_ZERO + round(MAP_STEPS * float(value)) for value in values[0]]
+    assert levels.tolist() == [expected]
+    assert (levels.min(), levels.max(), levels[0, 2]) == (1, 65535, 32768)
+
+
+def test_values_beyond_one_are_cut_rather_than_wrapped(tmp_path: Path):
+    write_map(tmp_path / "map.png", np.array([[-7.0, 7.0]]))
+    assert read_map(tmp_path / "map.png").tolist() == [[-1, 1]]
+
+
+def test_zero_comes_back_as_exactly_zero(tmp_path: Path):
+    write_map(tmp_path / "map.png", np.zeros((4, 4)))
+    assert not read_map(tmp_path / "map.png").any()
+
+
+def test_a_map_that_is_no_16_bit_picture_is_refused_by_name(tmp_path: Path):
+    write_png(tmp_path / "eight.png", np.zeros((4, 4), np.uint8))
+    for name in ("eight.png", "none.png"):
+        with pytest.raises(PictureError, match=rf"{name}: expected a 16-bit grey PNG"):
+            read_map(tmp_path / name)
+
+
+def test_a_file_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    target = tmp_path / "folder" / "file.bin"
+    write_whole(target, b"first")
+
+    def full_disk(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(os, "replace", full_disk)
+    with pytest.raises(OSError, match="no space left"):
+        write_whole(target, b"second")
+    assert target.read_bytes() == b"first"
+
+
+def test_writing_leaves_no_partial_file_behind(tmp_path: Path):
+    write_png(tmp_path / "a" / "b" / "picture.png", np.zeros((4, 4, 3), np.uint8))
+    assert [path.name for path in (tmp_path / "a" / "b").iterdir()] == ["picture.png"]
+
+
+def test_png_colours_come_back_in_their_order(tmp_path: Path):
+    picture = draw_surface(1, 24, 32)
+    write_png(tmp_path / "picture.png", picture)
+    assert np.array_equal(read_picture(tmp_path / "picture.png"), picture)
+
+
+def test_a_missing_file_is_named(tmp_path: Path):
+    with pytest.raises(PictureError, match=r"gone\.png: no such file; check the path"):
+        read_picture(tmp_path / "gone.png")
+
+
+def test_a_file_that_is_no_picture_is_named(tmp_path: Path):
+    (tmp_path / "notes.png").write_text("not a picture at all")
+    with pytest.raises(PictureError, match=r"notes\.png: not a picture Pillow can read"):
+        read_picture(tmp_path / "notes.png")
+
+
+@pytest.mark.parametrize("kind", ["png", "jpg", "tif"])
+def test_a_torn_file_is_named(tmp_path: Path, kind: str):
+    path = tmp_path / f"torn.{kind}"
+    Image.fromarray(draw_surface(2, 96, 96)).save(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
+    with pytest.raises(PictureError, match=rf"torn\.{kind}: "):
+        read_picture(path)
+
+
+def test_a_folder_in_the_place_of_a_picture_is_named(tmp_path: Path):
+    with pytest.raises(PictureError, match=tmp_path.name):
+        read_picture(tmp_path)
+
+
+def test_an_absurdly_large_picture_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write_png(tmp_path / "huge.png", np.zeros((64, 64, 3), np.uint8))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(PictureError, match=r"huge\.png: damaged or unreadable"):
+        read_picture(tmp_path / "huge.png")
+
+
+def test_16_bit_grey_is_brought_to_8_bits(tmp_path: Path):
+    deep = np.array([[0, 257 * 100, 65535]], np.uint16)
+    write_png(tmp_path / "deep.png", deep)
+    assert read_picture(tmp_path / "deep.png")[0].tolist() == [[0] * 3, [100] * 3, [255] * 3]
+
+
+def test_8_bit_grey_gets_three_equal_channels(tmp_path: Path):
+    Image.fromarray(np.array([[3, 200]], np.uint8)).save(tmp_path / "grey.png")
+    assert read_picture(tmp_path / "grey.png")[0].tolist() == [[3] * 3, [200] * 3]
+
+
+def test_transparency_is_laid_on_white(tmp_path: Path):
+    pixels = np.array([[[255, 0, 0, 255], [255, 0, 0, 0], [0, 0, 0, 128]]], np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "glass.png")
+    opaque, clear, half = read_picture(tmp_path / "glass.png")[0].tolist()
+    assert (opaque, clear) == ([255, 0, 0], [255, 255, 255])
+    assert half == pytest.approx([127] * 3, abs=1)
+
+
+def test_palettes_with_a_transparent_colour_are_laid_on_white(tmp_path: Path):
+    image = Image.fromarray(np.array([[0, 1]], np.uint8), mode=None).convert("P")
+    image.putpalette([10, 20, 30, 200, 100, 50])
+    image.save(tmp_path / "palette.png", transparency=0)
+    assert read_picture(tmp_path / "palette.png")[0].tolist() == [[255] * 3, [200, 100, 50]]
+
+
+@pytest.mark.parametrize(("orientation", "turns"), [(1, 0), (3, 2), (6, 3), (8, 1)])
+def test_pictures_are_turned_upright_as_the_camera_says(tmp_path: Path, orientation: int, turns: int):
+    stored = draw_surface(3, 16, 24)
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    path = tmp_path / "turned.png"
+    Image.fromarray(stored).save(path, exif=exif)
+    upright = np.rot90(stored, turns)
+    assert np.array_equal(read_picture(path), upright)
+    assert read_scaled(path, 1000)[1] == upright.shape[:2]
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_large_jpeg_is_decoded_small_yet_tells_its_full_size(tmp_path: Path, orientation: int):
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    Image.fromarray(draw_surface(4, 480, 640)).save(tmp_path / "large.jpg", exif=exif)
+    picture, full = read_scaled(tmp_path / "large.jpg", 150)
+    expected = (480, 640) if orientation == 1 else (640, 480)
+    assert full == expected
+    assert max(picture.shape) == 160
+    assert (picture.shape[0] > picture.shape[1]) == (expected[0] > expected[1])
+
+
+def test_reading_never_enlarges(tmp_path: Path):
+    write_png(tmp_path / "small.png", np.zeros((10, 20, 3), np.uint8))
+    assert read_picture(tmp_path / "small.png", longest=500).shape == (10, 20, 3)
+    assert read_picture(tmp_path / "small.png", longest=10).shape == (5, 10, 3)
+
+
+def test_masks_are_inside_above_127(tmp_path: Path):
+    write_png(tmp_path / "mask.png", np.array([[0, 127, 128, 255]], np.uint8))
+    assert read_mask(tmp_path / "mask.png").tolist() == [[False, False, True, True]]
+
+
+@given(st.integers(1, 5000), st.integers(1, 5000), st.integers(1, 4096))
+def test_a_fitted_size_has_the_long_side_within_and_no_side_of_zero(height: int, width: int, longest: int):
+    fitted = fitted_size(height, width, longest)
+    assert max(fitted) == min(longest, max(height, width))
+    assert min(fitted) >= 1
+
+
+def test_resizing_keeps_a_plain_picture_plain():
+    plain = np.full((30, 40, 3), 77, np.uint8)
+    for size in ((10, 10), (60, 100), (30, 40)):
+        assert (resize(plain, size) == 77).all()
+        assert resize(plain, size).shape[:2] == size
+    assert fit_within(plain, 20).shape == (15, 20, 3)
