@@ -28,7 +28,7 @@ from fiftyone.core.odm import get_db_conn
 
 from argus_fiftyone.batch import Outcome
 from argus_fiftyone.compare import Comparison
-from argus_fiftyone.dataset import triage
+from argus_fiftyone.dataset import scores, triage
 from argus_fiftyone.dataset.computing import compute_heatmaps
 from argus_fiftyone.dataset.imports import ImportReport, import_pairs, rows_of_csv
 from argus_fiftyone.dataset.reviews import review_counts, review_pairs, review_regions
@@ -60,12 +60,12 @@ def main(pairs: int = 50_000) -> None:
 def measure(dataset: Any, pairs: int) -> None:
     versions = f"Python {platform.python_version()}, FiftyOne {fo.__version__}, {platform.machine()}"
     print(f"{pairs} pairs; {versions}; median of {REPEATS} (range), s")
-    choice = triage.choices(dataset)[0]
+    choice = scores.choices(dataset)[0]
     sample = dataset.select_group_slices("after").skip(pairs // 2).first()
     region = sample[f"{BASE}_regions"].detections[0].id
     calls: dict[str, Callable[[], Any]] = {
-        "triage: open": lambda: describe_choice(dataset, triage.choices(dataset), choice, "open"),
-        "triage: counts alone": lambda: triage.count_scores(dataset, BASE),
+        "triage: open": lambda: describe_choice(dataset, scores.choices(dataset), choice, "open"),
+        "triage: counts alone": lambda: scores.count_scores(dataset, BASE),
         "triage: list alone": lambda: triage.first_ranked(dataset, BASE, "open", 0.5),
         "review: place": lambda: triage.place_of(dataset.view(), BASE, sample.id, "open", 0.5),
         "review: next": lambda: triage.neighbour(dataset.view(), BASE, sample.id, "open", 0.5, back=False),

@@ -25,7 +25,7 @@ feedback refinement region_features
 labels reports
 dataset dataset.fields dataset.slices dataset.appearance dataset.evaluations dataset.runs
 dataset.writing dataset.computing dataset.thresholds dataset.ground_truth dataset.imports dataset.reviews
-dataset.triage dataset.previews dataset.calibrating dataset.refining dataset.exporting
+dataset.scores dataset.triage dataset.previews dataset.calibrating dataset.refining dataset.exporting
 operators operators.base operators.forms operators.runs operators.importing operators.compute_form
 operators.result_pages operators.computing operators.evaluating operators.reviewing operators.learning
 operators.reporting

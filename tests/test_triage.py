@@ -9,7 +9,7 @@ import fiftyone as fo
 import pytest
 from fiftyone import ViewField as F
 
-from argus_fiftyone.dataset import triage
+from argus_fiftyone.dataset import scores, triage
 from argus_fiftyone.dataset.computing import compute_heatmaps
 from argus_fiftyone.dataset.imports import ImportReport, import_pairs, rows_of_csv
 from argus_fiftyone.dataset.reviews import review_pairs
@@ -69,7 +69,7 @@ def names(dataset, ranking: str, threshold: float = 0.5) -> list[str]:
 
 
 def test_counts_hold_every_scored_pair_once_with_its_truth(dataset):
-    counts = triage.count_scores(dataset, "run").scored
+    counts = scores.count_scores(dataset, "run").scored
     truths = Counter()
     for count in counts:
         truths[count.truth] += count.count
@@ -78,29 +78,29 @@ def test_counts_hold_every_scored_pair_once_with_its_truth(dataset):
 
 def test_counts_follow_decisions(dataset, ids):
     review_pairs(dataset, "run", [ids["strong"], ids["same"]], "confirmed")
-    decided = [count for count in triage.count_scores(dataset, "run").scored if count.review == "confirmed"]
+    decided = [count for count in scores.count_scores(dataset, "run").scored if count.review == "confirmed"]
     assert sum(count.count for count in decided) == 2
 
 
 def test_a_score_on_a_bin_edge_counts_at_its_threshold(dataset, ids):
     dataset.set_values("run_score", {ids["weak"]: 0.57}, key_field="id")
-    assert 570 in {count.bin for count in triage.count_scores(dataset, "run").scored}
+    assert 570 in {count.bin for count in scores.count_scores(dataset, "run").scored}
     assert "weak" in names(dataset, "flagged", 0.57)
 
 
 def test_a_pair_without_a_score_is_not_counted(dataset, ids):
     dataset.set_values("run_score", {ids["weak"]: None}, key_field="id")
-    assert sum(count.count for count in triage.count_scores(dataset, "run").scored) == 5
+    assert sum(count.count for count in scores.count_scores(dataset, "run").scored) == 5
 
 
 def test_a_pair_that_failed_is_counted_as_failed(dataset, ids):
     dataset.set_values("run_score", {ids["weak"]: None}, key_field="id")
     dataset.set_values("run_error", {ids["weak"]: "unreadable"}, key_field="id")
-    assert triage.count_scores(dataset, "run").failed == 1
+    assert scores.count_scores(dataset, "run").failed == 1
 
 
 def test_the_curve_reaches_full_recall_and_its_average_is_one_when_changes_score_highest(dataset):
-    points, average = triage.curve_of(triage.count_scores(dataset, "run").scored)
+    points, average = scores.curve_of(scores.count_scores(dataset, "run").scored)
     assert average == pytest.approx(1.0)
     assert points[0].recall == 1.0
     assert points[-1].precision == 1.0
@@ -108,8 +108,8 @@ def test_the_curve_reaches_full_recall_and_its_average_is_one_when_changes_score
 
 
 def test_there_is_no_curve_without_unchanged_pairs(dataset):
-    only_changed = [c for c in triage.count_scores(dataset, "run").scored if c.truth == "change"]
-    assert triage.curve_of(only_changed) == ([], None)
+    only_changed = [c for c in scores.count_scores(dataset, "run").scored if c.truth == "change"]
+    assert scores.curve_of(only_changed) == ([], None)
 
 
 def test_rankings_sort_as_their_names_say(dataset, ids):
@@ -145,9 +145,9 @@ def test_a_decided_pair_keeps_its_way_to_the_next_open_one(dataset, ids):
 def test_another_tools_heatmaps_can_be_chosen_once_they_have_scores(dataset):
     after = dataset.select_group_slices("after")
     after.set_values("other", [fo.Heatmap(map_path=path) for path in after.values("run.map_path")])
-    assert "other" not in [choice.base for choice in triage.choices(dataset)]
+    assert "other" not in [choice.base for choice in scores.choices(dataset)]
     after.set_values("other_score", after.values("run_score"))
-    assert [choice.base for choice in triage.choices(dataset)] == ["run", "other"]
+    assert [choice.base for choice in scores.choices(dataset)] == ["run", "other"]
 
 
 def test_the_triage_panel_says_what_to_do_when_nothing_was_computed(dataset):

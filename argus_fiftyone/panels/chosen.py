@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from argus_fiftyone.dataset.triage import RANKINGS, Choice
+from argus_fiftyone.dataset.scores import Choice
+from argus_fiftyone.dataset.triage import RANKINGS
 
 STORE = "argus_triage"
 

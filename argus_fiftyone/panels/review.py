@@ -8,7 +8,7 @@ import fiftyone as fo
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
-from argus_fiftyone.dataset import triage
+from argus_fiftyone.dataset import scores, triage
 from argus_fiftyone.dataset.fields import PAIR_ID, QUERY, RunFields
 from argus_fiftyone.dataset.reviews import review_counts, review_pairs, review_regions
 from argus_fiftyone.dataset.slices import AFTER, BEFORE, NotPairedError, check_paired
@@ -47,7 +47,7 @@ class ReviewPanel(foo.Panel):
 
     def go(self, ctx: Any) -> None:
         """Open the pair one before (by = -1) or one after (by = 1) in the triage order."""
-        choice = chosen(ctx, triage.choices(ctx.dataset))
+        choice = chosen(ctx, scores.choices(ctx.dataset))
         if choice is None:
             return
         order = (choice.base, ctx.params["after_id"], chosen_ranking(ctx), choice.threshold)
@@ -82,7 +82,7 @@ def describe(ctx: Any, opened: str) -> dict[str, Any]:
         check_paired(ctx.dataset)
     except NotPairedError as fault:
         return {"pair": None, "message": str(fault)}
-    available = triage.choices(ctx.dataset)
+    available = scores.choices(ctx.dataset)
     choice = chosen(ctx, available)
     group = _group_of(ctx.dataset, opened)
     if choice is None or group is None:

@@ -9,7 +9,7 @@ from typing import Any
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
-from argus_fiftyone.dataset import triage
+from argus_fiftyone.dataset import scores, triage
 from argus_fiftyone.dataset.slices import AFTER, NotPairedError, after_slice, check_paired
 from argus_fiftyone.panels.chosen import chosen, chosen_ranking, remember
 
@@ -83,18 +83,18 @@ def describe(ctx: Any) -> dict[str, Any]:
         check_paired(ctx.dataset)
     except NotPairedError as fault:
         return {"message": str(fault)}
-    available = triage.choices(ctx.dataset)
+    available = scores.choices(ctx.dataset)
     choice = chosen(ctx, available)
     if choice is None:
         return {"message": NO_RUN}
     return describe_choice(ctx.dataset, available, choice, chosen_ranking(ctx))
 
 
-def describe_choice(dataset: Any, available: list, choice: triage.Choice, ranking: str) -> dict[str, Any]:
+def describe_choice(dataset: Any, available: list, choice: scores.Choice, ranking: str) -> dict[str, Any]:
     """The counts, curve and list of one run and query."""
     base, threshold = choice.base, choice.threshold
-    counts = triage.count_scores(dataset, base)
-    points, average = triage.curve_of(counts.scored)
+    counts = scores.count_scores(dataset, base)
+    points, average = scores.curve_of(counts.scored)
     known = bool(points)
     ranking = ranking if known or ranking not in ("false_alarms", "missed") else "open"
     listed = [name for name in LISTED if known or name not in ("false_alarms", "missed")]
@@ -103,7 +103,7 @@ def describe_choice(dataset: Any, available: list, choice: triage.Choice, rankin
         "base": base,
         "runs": [{**asdict(each), "label": each.label} for each in available],
         "threshold": threshold,
-        "bin_width": 1 / triage.BINS,
+        "bin_width": 1 / scores.BINS,
         "counts": _packed(counts.scored),
         "failed": counts.failed,
         "curve": [asdict(point) for point in points],
@@ -114,7 +114,7 @@ def describe_choice(dataset: Any, available: list, choice: triage.Choice, rankin
     }
 
 
-def _packed(counts: list[triage.Count]) -> str:
+def _packed(counts: list[scores.Count]) -> str:
     """Counts as JSON text: the App copies a panel's data at every redraw, and text costs it nothing."""
     return json.dumps([[count.bin, count.truth, count.review, count.count] for count in counts])
 
@@ -125,7 +125,7 @@ def _listed(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _show(ctx: Any, ranking: str, threshold: float | None = None) -> None:
-    choice = chosen(ctx, triage.choices(ctx.dataset))
+    choice = chosen(ctx, scores.choices(ctx.dataset))
     if choice is None:
         return
     if ctx.group_slice not in (None, AFTER):
