@@ -113,19 +113,19 @@ def test_the_message_of_a_fault_goes_to_the_app_before_it_is_raised(dataset: Any
 
 def test_importing_two_folders_and_a_flat_dataset(dataset: Any, tmp_path: Path):
     folders = operator("import_pairs")(
-        "folders",
+        "operated folders",
         before=str(tmp_path / "before"),
         after=str(tmp_path / "after"),
         masks=str(tmp_path / "mask"),
     )
     assert folders.count() == 4
-    flat = fo.Dataset("flat", overwrite=True)
+    flat = fo.Dataset("operated flat", overwrite=True)
     for side in ("before", "after"):
         flat.add_samples(
             [fo.Sample(filepath=str(tmp_path / side / f"{n}.png"), part=n, side=side) for n in SPOTS]
         )
     paired = operator("import_pairs")(
-        "paired", samples=flat, key_field="part", role_field="side", query="a spot"
+        "operated pairs", samples=flat, key_field="part", role_field="side", query="a spot"
     )
     assert paired.values("query") == ["a spot"] * 4
 
