@@ -155,9 +155,9 @@ class RememberingEncoder:
             return self._encoder.encode_text(prompts)
         return torch.stack([self._prompts[prompt] for prompt in prompts])
 
-    def understands(self, things: Sequence[str]) -> float:
+    def understands(self, texts: Sequence[str]) -> float:
         """See `Encoder.understands`."""
-        asked = tuple(things)
+        asked = tuple(texts)
         if asked not in self._support:
             self._support[asked] = self._encoder.understands(asked)
         return self._support[asked]

@@ -13,7 +13,7 @@ MAP_ZERO = 32768
 MAP_STEPS = 32767
 
 SMOOTH: list[int] = []
-"""How heatmaps become PNG: as differences of neighbours, in a third of the time and the space.
+"""How heatmaps become PNG: as differences of neighbours, which for smooth pictures is quicker and smaller.
 
 Older releases of OpenCV cannot be told so and choose for themselves.
 """

@@ -26,7 +26,7 @@ def link_plugin(plugins_folder: Path | None = None) -> str:
     if plugins_folder is None:
         import fiftyone as fo
 
-        plugins_folder = Path(fo.config.plugins_dir)
+        plugins_folder = Path(str(fo.config.plugins_dir))
     target, source = plugins_folder / NAME, plugin_source()
     plugins_folder.mkdir(parents=True, exist_ok=True)
     if target.is_symlink():

@@ -8,6 +8,7 @@ untrained bridge for everyday objects (ConSE).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -98,9 +99,10 @@ class MiniEncoder:
 
     def _stages(self, batch: torch.Tensor) -> list[torch.Tensor]:
         """Raw block outputs [batch, channels, rows, cols], stride 4 first."""
-        x = self._tower.bn1(self._tower.conv_stem(batch))
+        tower: Any = self._tower
+        x = tower.bn1(tower.conv_stem(batch))
         outputs = []
-        for index, block in enumerate(self._tower.blocks):
+        for index, block in enumerate(tower.blocks):
             x = block(x)
             if index in VISUAL_STAGES:
                 outputs.append(x)
@@ -108,8 +110,9 @@ class MiniEncoder:
 
     def _text_aligned(self, last: torch.Tensor) -> torch.Tensor:
         """ConSE per cell: [batch, rows, cols, 384], unit length."""
-        cells = self._tower.bn2(self._tower.conv_head(last)).permute(0, 2, 3, 1)
-        top = self._tower.classifier(cells).softmax(dim=-1).topk(CLASSES_PER_CELL, dim=-1)
+        tower: Any = self._tower
+        cells = tower.bn2(tower.conv_head(last)).permute(0, 2, 3, 1)
+        top = tower.classifier(cells).softmax(dim=-1).topk(CLASSES_PER_CELL, dim=-1)
         mixed = (top.values.unsqueeze(-1) * self._names[top.indices]).sum(dim=-2)
         return functional.normalize(mixed, dim=-1)
 
@@ -145,9 +148,9 @@ def _load_text_tower(device: str):
 
 
 def _class_names() -> list[str]:
-    from timm.data import ImageNetInfo
+    from timm.data.imagenet_info import ImageNetInfo
 
-    return ImageNetInfo().label_descriptions()
+    return [str(name) for name in ImageNetInfo().label_descriptions()]
 
 
 def _as_map(level: torch.Tensor) -> torch.Tensor:
