@@ -25,6 +25,7 @@ PARTS = {
     "many_pairs": "Time and memory against the number of pairs",
     "evaluation_speed": "Evaluation against scikit-learn",
     "ray_workers": "Two Ray workers against one",
+    "batch_sizes": "Pictures per encoder call",
     "clip_precision": "Precision of the weights",
 }
 

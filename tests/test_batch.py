@@ -110,7 +110,7 @@ def test_memory_does_not_grow_with_the_number_of_pairs(pairs):
         return most
 
     peak(10)
-    assert peak(60) < 1.25 * peak(20)
+    assert peak(90) < 1.5 * peak(30)  # three times as much, if it grew
 
 
 def test_leaving_early_leaves_no_threads(pairs):

@@ -13,6 +13,7 @@ from pathlib import Path
 import diskcache
 import numpy as np
 import pytest
+import tiny_clip
 import torch
 from fake_towers import FakeTowers, write_scenes
 
@@ -21,6 +22,7 @@ from argus_fiftyone.batch import Outcome, compare_pairs
 from argus_fiftyone.cache import FeatureCache, RememberingEncoder, evidence_entry, evidence_of
 from argus_fiftyone.compare import Evidence, prepare_files, weigh
 from argus_fiftyone.difference import Difference
+from argus_fiftyone.encoders.clip import load_clip
 from argus_fiftyone.pairs import Pair, read_pairs
 from argus_fiftyone.pictures import read_picture, write_png
 from argus_fiftyone.query import parse_query
@@ -155,6 +157,19 @@ def test_prompts_are_embedded_once_per_run(pairs):
     distinct = {prompt for query in parsed for prompt in (*query.positive, *query.negative)}
     assert encoder.texts == len(distinct)
     assert encoder.pictures == 2 * len(pairs)
+
+
+def test_a_clip_reads_each_prompt_once_for_all_pairs_and_queries(pairs, tmp_path, monkeypatch):
+    clip = load_clip(tiny_clip.register(tmp_path, "argus-counted"), "cpu", precision="fp32")
+    clip.note = ""  # or random weights would understand nothing
+    read: list[str] = []
+    original = clip._embed
+    monkeypatch.setattr(clip, "_embed", lambda prompts: read.extend(prompts) or original(prompts))
+    queries = ["a crack", "a missing screw", "a crack or a screw"]
+    outcomes = list(compare_pairs(pairs, clip, Settings(resolution=64), queries))
+    assert not any(outcome.error for outcome in outcomes)
+    assert read
+    assert len(read) == len(set(read))
 
 
 def test_features_come_back_in_the_layout_they_had(cache):

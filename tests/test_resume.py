@@ -15,8 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fake_towers import FakeTowers, write_scenes
+from typer.testing import CliRunner
 
 from argus_fiftyone.batch import Outcome, compare_pairs
+from argus_fiftyone.command_line import app
 from argus_fiftyone.pairs import Pair, read_pairs
 from argus_fiftyone.pictures import read_map
 from argus_fiftyone.run_folder import RunFolder, RunFolderError, run_pairs
@@ -108,6 +110,22 @@ def test_another_run_in_the_same_folder_is_refused(pairs, tmp_path, other, told)
     assert digest(tmp_path / "out") == before
     assert run_pairs(pairs, tmp_path / "out", **asked, overwrite=True) == 0
     assert json.loads((tmp_path / "out" / "run.json").read_text())["encoder"] == asked["encoder"].name
+
+
+def test_the_command_goes_on_and_says_why_it_refuses(pairs, tmp_path, monkeypatch):
+    from argus_fiftyone.encoders import registry
+
+    loaded: list[FakeTowers] = []
+    monkeypatch.setattr(registry, "load_encoder", lambda *_: loaded.append(FakeTowers()) or loaded[-1])
+    listed, out = str(tmp_path / "scenes" / "pairs.csv"), str(tmp_path / "out")
+    command = ["run", listed, "--out", out, "--encoder", "fake"]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    assert CliRunner().invoke(app, command).exit_code == 0
+    assert [encoder.pictures for encoder in loaded] == [12, 0]
+    refused = CliRunner().invoke(app, [*command, "--threshold", "0.7"])
+    assert refused.exit_code == 2
+    assert "threshold 0.5, now 0.7" in refused.output
+    assert CliRunner().invoke(app, [*command, "--threshold", "0.7", "--overwrite"]).exit_code == 0
 
 
 def test_overwriting_removes_the_old_maps(pairs, tmp_path):
