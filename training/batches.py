@@ -22,7 +22,6 @@ CROP = 24
 CELLS_PER_CHANGE = 24
 QUIET_PER_PAIR = 48
 TRUE_PER_CHANGE = 3
-NEAR_MISSES = 3
 OTHERS = 64
 Attributes = tuple[str, str, str, str]
 
@@ -77,11 +76,6 @@ class Truths:
                 fits[number] = self.bank.phrases[number].fits(*change)
             self._known[change] = fits
         return self._known[change]
-
-    def near_misses(self, change: Attributes) -> np.ndarray:
-        """Phrases of the right kind but of another surface, part or direction."""
-        kindred = np.array(self._by_kind.get(change[0], []), np.int64)
-        return kindred[~self.of(change)[kindred]] if len(kindred) else kindred
 
 
 def reversed_change(change: Attributes) -> Attributes:
@@ -168,7 +162,7 @@ def _picked(
 
 
 def _phrases(owners: list[Attributes], truths: Truths, rng: np.random.Generator) -> tuple[np.ndarray, Tensor]:
-    """True wordings of every change, near misses and random others, with the truth of each."""
+    """True wordings of every change and random others, with the truth of each."""
     wanted = list(rng.integers(len(truths.bank.phrases), size=OTHERS))
     for change in sorted(set(owners)):
         true = np.flatnonzero(truths.of(change))
