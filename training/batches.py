@@ -167,10 +167,6 @@ def _phrases(owners: list[Attributes], truths: Truths, rng: np.random.Generator)
     for change in sorted(set(owners)):
         true = np.flatnonzero(truths.of(change))
         wanted += list(rng.choice(true, min(TRUE_PER_CHANGE, len(true)), replace=False)) if len(true) else []
-        missed = truths.near_misses(change)
-        wanted += (
-            list(rng.choice(missed, min(NEAR_MISSES, len(missed)), replace=False)) if len(missed) else []
-        )
     chosen = np.array(wanted, np.int64)
     if not owners:
         return chosen, torch.zeros(0, len(chosen))
