@@ -105,3 +105,14 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def mini():
+    """The offline encoder, loaded once: it takes seconds."""
+    from argus_fiftyone.encoders.registry import list_encoders, load_encoder
+
+    entry = next(entry for entry in list_encoders() if entry.name == "mini")
+    if not entry.ready:
+        pytest.skip(f"the mini encoder is not here: {entry.missing}")
+    return load_encoder("mini", "cpu")

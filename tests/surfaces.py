@@ -58,3 +58,11 @@ def compress(picture: np.ndarray, quality: int) -> np.ndarray:
     """The picture after a round through JPEG."""
     data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     return cv2.imdecode(data, cv2.IMREAD_COLOR)
+
+
+def draw_plate(seed: int = 0, height: int = 320, width: int = 416) -> np.ndarray:
+    """An even plate of fine grain, that looks the same everywhere: uint8 [height, width, 3]."""
+    random = np.random.default_rng(seed)
+    grain = cv2.GaussianBlur(random.standard_normal((height, width)).astype(np.float32), (0, 0), 1.2)
+    lines = 6 * np.sin(np.arange(width) / 3)[None, :]
+    return np.repeat(np.clip(130 + 55 * grain + lines, 0, 255)[..., None], 3, axis=2).astype(np.uint8)
