@@ -20,6 +20,7 @@ REPORT = HERE.parent / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 PARTS = {
+    "stages": "Where the time of one pair goes",
     "end_to_end": "End to end against the bare encoder and the straightforward loop",
     "cache_and_queries": "Many queries, and a warm cache",
     "many_pairs": "Time and memory against the number of pairs",
