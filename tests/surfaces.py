@@ -57,7 +57,7 @@ def relight(picture: np.ndarray, gain: float) -> np.ndarray:
 def compress(picture: np.ndarray, quality: int) -> np.ndarray:
     """The picture after a round through JPEG."""
     data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return cv2.imdecode(data, cv2.IMREAD_COLOR)
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
 
 
 def draw_plate(seed: int = 0, height: int = 320, width: int = 416) -> np.ndarray:

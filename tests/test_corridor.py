@@ -34,7 +34,7 @@ demo plugin_link command_line
 """
 """The files in their order, folders by their `__init__`. A new file takes its place here."""
 
-ORDER = ORDER_IN_WORDS.split()
+ORDER: list[str] = [*ORDER_IN_WORDS.split()]
 
 CORE = ORDER[: ORDER.index("labels")]
 APP_ONLY = ("labels", "reports", "dataset", "operators", "panels")
