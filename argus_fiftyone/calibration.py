@@ -32,7 +32,13 @@ PIXEL_TRUST = 1.5
 PIXEL_DOUBT = 0.3
 
 FLOOR = 0.75
-"""What words leave of a change that surely is something else. Far above 0, since towers err."""
+"""What words leave of a pair's score when it surely shows something else. Far above 0, since towers err."""
+MAP_FLOOR = 0.5
+"""What words leave of a place when another change of the same pair fits them better."""
+BEST_SHARE = 0.02
+"""The share of the map, strongest first, among which the change that fits best is sought."""
+LEAST_BEST = 0.1
+"""Relevance below which even the best fit is a poor one."""
 
 SCORE_PEAK_SHARE = 0.005
 SCORE_NORMAL = 0.3
@@ -85,8 +91,22 @@ def _logit(score: float) -> float:
     return float(np.log(score / (1 - score)))
 
 
-def gate(relevance: torch.Tensor, support: float) -> torch.Tensor:
-    """The factor that words put on visual evidence, in [FLOOR, 1].
+def compared_within(relevance: torch.Tensor, novelty: torch.Tensor) -> torch.Tensor:
+    """Relevance in proportion to that of the change of this pair that fits the words best, in [0, 1].
+
+    Of several changes the words choose; where there is only one kind, they leave it alone.
+
+    Args:
+        relevance: [rows, cols] in [0, 1].
+        novelty: [rows, cols] ≥ 0, the same grid.
+    """
+    strongest = novelty >= torch.quantile(novelty.flatten(), 1 - BEST_SHARE)
+    best = torch.quantile(relevance[strongest], 0.9).clamp(min=LEAST_BEST)
+    return (relevance / best).clamp(max=1)
+
+
+def gate(relevance: torch.Tensor, support: float, floor: float) -> torch.Tensor:
+    """The factor that words put on visual evidence, in [floor, 1].
 
     Words gate what the eye has found; they never find anything by themselves. And they
     gate only as far as they are understood, so a query nobody can read shows every change.
@@ -94,8 +114,9 @@ def gate(relevance: torch.Tensor, support: float) -> torch.Tensor:
     Args:
         relevance: [rows, cols] in [0, 1].
         support: how far the query was understood, in [0, 1]; 0 leaves evidence as it is.
+        floor: what is left where relevance is 0, in [0, 1].
     """
-    return 1 - support * (1 - FLOOR) * (1 - relevance)
+    return 1 - support * (1 - floor) * (1 - relevance)
 
 
 def pixel_factor(difference: np.ndarray) -> np.ndarray:

@@ -10,7 +10,17 @@ import numpy as np
 import torch
 
 from argus_fiftyone.alignment import Alignment, align
-from argus_fiftyone.calibration import above_normal, as_evidence, gate, pair_score, pixel_factor, smooth
+from argus_fiftyone.calibration import (
+    FLOOR,
+    MAP_FLOOR,
+    above_normal,
+    as_evidence,
+    compared_within,
+    gate,
+    pair_score,
+    pixel_factor,
+    smooth,
+)
 from argus_fiftyone.difference import (
     Difference,
     enlarge,
@@ -223,13 +233,16 @@ def _pixel_factor(alignment: Alignment, after: np.ndarray, grid: tuple[int, ...]
 def _answer(query: Query, evidence: Evidence, encoder: Encoder, settings: Settings) -> Comparison:
     """One query's reading of the shared evidence."""
     support = 0.0 if query.is_open else encoder.understands([query.text])
-    after, before, new, old = (
-        side.numpy()
-        for part in (evidence.novelty, evidence.middle)
-        for side in _gated(part, query, support, evidence, encoder)
+    after, before = evidence.novelty.after_novelty, evidence.novelty.before_novelty
+    new, old = evidence.middle.after_novelty, evidence.middle.before_novelty
+    if support:
+        went, came = (encoder.relevance(side, query).cpu() for side in evidence.text_aligned)
+        after, before = (_choose(n, words, support) for n, words in ((after, came), (before, went)))
+        new, old = (n * enlarge(gate(w, support, FLOOR), n.shape) for n, w in ((new, came), (old, went)))
+    score = pair_score(after=new.numpy(), before=old.numpy(), wanted=query.direction)
+    signed, changed_share = assemble(
+        as_evidence(after.numpy(), score), as_evidence(before.numpy(), score), query.direction
     )
-    score = pair_score(after=new, before=old, wanted=query.direction)
-    signed, changed_share = assemble(as_evidence(after, score), as_evidence(before, score), query.direction)
     heatmap = upsample(signed, evidence.map_size)
     regions = find_regions(heatmap, resize(changed_share, evidence.map_size), settings.threshold)
     return Comparison(
@@ -245,12 +258,7 @@ def _answer(query: Query, evidence: Evidence, encoder: Encoder, settings: Settin
     )
 
 
-def _gated(
-    part: Difference, query: Query, support: float, evidence: Evidence, encoder: Encoder
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Novelty of the after and of the before picture, as far as it is about the query."""
-    if not support:
-        return part.after_novelty, part.before_novelty
-    old, new = (encoder.relevance(side, query).cpu() for side in evidence.text_aligned)
-    after = part.after_novelty * enlarge(gate(new, support), part.after_novelty.shape)
-    return after, part.before_novelty * enlarge(gate(old, support), part.before_novelty.shape)
+def _choose(novelty: torch.Tensor, relevance: torch.Tensor, support: float) -> torch.Tensor:
+    """Novelty [rows, cols], less where another change of the pair fits the words better."""
+    words = enlarge(relevance, novelty.shape)
+    return novelty * gate(compared_within(words, novelty), support, MAP_FLOOR)

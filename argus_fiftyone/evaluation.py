@@ -41,8 +41,8 @@ class EvidenceHistogram:
         if not mask.any():
             return
         count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
-        inside, of_region = bins[mask], labels[mask]
-        areas = np.bincount(of_region, minlength=count)
+        inside, of_region = bins[mask], labels[mask].astype(np.intp)
+        areas = np.bincount(of_region, minlength=count).astype(float)
         self.inside += np.bincount(inside, minlength=BINS)
         # Every region weighs the same, however large: the "per region" of AUPRO.
         self.regional += np.bincount(inside, weights=1 / areas[of_region], minlength=BINS)

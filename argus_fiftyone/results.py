@@ -65,7 +65,9 @@ def overlay(after: np.ndarray, heatmap: np.ndarray, regions: list[Region], thres
     # Half the colour stays, so that the inspector still recognises the part.
     base = 0.5 * base + 0.5 * base.mean(axis=2, keepdims=True)
     strength = np.clip((np.abs(heatmap) - threshold / 2) / (1 - threshold / 2), 0, 1)[..., None] * 0.85
-    colour = np.where(heatmap[..., None] >= 0, np.array(APPEARED, np.float32), np.array(DISAPPEARED, np.float32))
+    colour = np.where(
+        heatmap[..., None] >= 0, np.array(APPEARED, np.float32), np.array(DISAPPEARED, np.float32)
+    )
     picture = np.clip(base * (1 - strength) + colour * strength, 0, 255).astype(np.uint8)
     for region in regions:
         _outline(picture, region)

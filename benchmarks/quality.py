@@ -112,7 +112,8 @@ def nuisances() -> dict[str, Callable[[np.ndarray], np.ndarray]]:
         return apply
 
     def jpeg(picture: np.ndarray) -> np.ndarray:
-        return cv2.imdecode(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 40])[1], 1)
+        coded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 40])[1]
+        return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR))
 
     return {
         "identical": lambda p: p.copy(),
@@ -190,7 +191,7 @@ def draw_worst(csv: Path, folder: Path, target: Path, count: int = 10) -> list[s
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="How well Argus finds what was asked for.")
     parser.add_argument(
         "--pairs", type=Path, required=True, help="CSV with id,before,after,query,mask,label,source"
     )
@@ -240,7 +241,7 @@ def main() -> None:
         "",
         "## The ten worst pairs",
         "",
-        f"Pictures in {given.out / 'worst'} (not committed: third-party pictures).",
+    text += ["", "## The ten worst pairs", "", f"Pictures in {given.out / 'worst'} (third-party, not committed).", ""]
         "",
     ]
     text += [f"- {line}" for line in draw_worst(given.pairs, given.out / "main", given.out / "worst")]

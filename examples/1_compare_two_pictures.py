@@ -8,10 +8,16 @@ from argus_fiftyone.settings import Settings
 folder = PAIRS.parent / "bsdata_wear"
 pair = "332500_225_200907090102.jpg"
 after, answer = compare_files(
-    folder / "before" / pair, folder / "after" / pair, "pitting on the metal", load_encoder("mini"), Settings()
+    folder / "before" / pair,
+    folder / "after" / pair,
+    "pitting on the metal",
+    load_encoder("mini"),
+    Settings(),
 )
 
 print(f"score {answer.score:.2f}, {answer.direction}; alignment: {answer.alignment}")
 for region in answer.regions:
     left, top, width, height = region.box
-    print(f"{region.direction} at {left:.0%}, {top:.0%}, {width:.0%} wide: {region.score:.2f}, {region.area} px")
+    print(
+        f"{region.direction} at {left:.0%}, {top:.0%}, {width:.0%} wide: {region.score:.2f}, {region.area} px"
+    )

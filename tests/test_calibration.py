@@ -15,6 +15,7 @@ from argus_fiftyone.calibration import (
     PIXEL_TRUST,
     above_normal,
     as_evidence,
+    compared_within,
     gate,
     pair_score,
     peak,
@@ -85,17 +86,17 @@ def test_a_higher_score_never_lowers_evidence(excess: np.ndarray, first: float, 
 @SHORT
 @given(st.floats(0, 1), st.floats(0, 1))
 def test_words_leave_at_least_the_floor_and_never_add(relevance: float, support: float):
-    factor = float(gate(torch.tensor([[relevance]]), support))
+    factor = float(gate(torch.tensor([[relevance]]), support, FLOOR))
     assert FLOOR - 1e-6 <= factor <= 1 + 1e-6
 
 
 def test_a_query_nobody_understands_gates_nothing():
-    assert (gate(torch.rand(4, 4), 0.0) == 1).all()
+    assert (gate(torch.rand(4, 4), 0.0, FLOOR) == 1).all()
 
 
 def test_what_is_relevant_passes_whole():
-    assert gate(torch.ones(1, 1), 1.0).item() == 1
-    assert gate(torch.zeros(1, 1), 1.0).item() == pytest.approx(FLOOR)
+    assert gate(torch.ones(1, 1), 1.0, FLOOR).item() == 1
+    assert gate(torch.zeros(1, 1), 1.0, FLOOR).item() == pytest.approx(FLOOR)
 
 
 @SHORT
@@ -160,3 +161,17 @@ def test_cells_out_of_view_do_not_count_for_the_score():
     hidden = after.copy()
     hidden[10:16, 20:26] = np.nan
     assert pair_score(hidden, before) < 0.1
+
+
+def test_of_several_changes_the_words_choose():
+    novelty, fits = torch.zeros(20, 20), torch.full((20, 20), 0.1)
+    novelty[2:5, 2:5] = novelty[14:17, 14:17] = 1.0
+    fits[2:5, 2:5] = 0.6
+    chosen = compared_within(fits, novelty)
+    assert float(chosen[3, 3]) == 1.0
+    assert float(chosen[15, 15]) == pytest.approx(0.1 / 0.6, abs=0.02)
+
+
+def test_where_there_is_only_one_kind_of_change_the_words_leave_it_alone():
+    novelty = torch.rand(20, 20)
+    assert torch.allclose(compared_within(torch.full((20, 20), 0.3), novelty), torch.ones(20, 20))

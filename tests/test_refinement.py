@@ -99,7 +99,9 @@ def relevance_columns(seed: int, useful: float) -> DecidedRegions:
     plain = random.uniform(0.4, 0.6, 40)
     first = plain * random.uniform(0.9, 1.0, 40)
     second = plain * np.where(confirmed, 1.0, 1 - useful)
-    return DecidedRegions(np.stack([plain, first, second], 1), confirmed, [f"pair {i // 2}" for i in range(40)])
+    return DecidedRegions(
+        np.stack([plain, first, second], 1), confirmed, [f"pair {i // 2}" for i in range(40)]
+    )
 
 
 @settings(max_examples=15)

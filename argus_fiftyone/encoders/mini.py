@@ -80,7 +80,7 @@ class MiniEncoder:
         seen = see(
             *([_as_map(level) for level in side.visual[: len(VISUAL_STAGES)]] for side in (before, after))
         )
-        went, came = (self._head.one_way(way)[0][0].permute(1, 2, 0) for way in (seen.swapped(), seen))
+        went, came = (self._head.describe(way).embedding for way in (seen.swapped(), seen))
         return went, came
 
     @torch.inference_mode()
