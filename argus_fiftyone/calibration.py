@@ -24,6 +24,8 @@ HALF_EVIDENCE = 0.30
 PAIR_SHARE = 0.25
 """How far the pair's own score moves its evidence: 0 not at all, 1 wholly."""
 PAIR_WIDTH = 0.08
+QUIET_MOST = 0.49
+"""The most that a pair below the default threshold may show."""
 
 PIXEL_CALM = 6.0
 """Typical pixel difference, in grey levels, at which trust in pixels falls to 1/e."""
@@ -33,7 +35,7 @@ PIXEL_DOUBT = 0.3
 
 FLOOR = 0.75
 """What words leave of a pair's score when it surely shows something else. Far above 0, since towers err."""
-MAP_FLOOR = 0.5
+MAP_FLOOR = 0.6
 """What words leave of a place when another change of the same pair fits them better."""
 BEST_SHARE = 0.02
 """The share of the map, strongest first, among which the change that fits best is sought."""
@@ -83,7 +85,7 @@ def as_evidence(excess: np.ndarray, score: float) -> np.ndarray:
     share = 1 / (1 + np.exp(-_logit(score) * SCORE_WIDTH / PAIR_WIDTH))
     scaled = excess * (share / strongest) ** PAIR_SHARE
     evidence = scaled / (scaled + HALF_EVIDENCE)
-    return evidence * min(1.0, score / float(evidence.max())) if score < 0.5 else evidence
+    return evidence * min(1.0, QUIET_MOST / float(evidence.max())) if score < 0.5 else evidence
 
 
 def _logit(score: float) -> float:

@@ -126,7 +126,7 @@ def nuisances() -> dict[str, Callable[[np.ndarray], np.ndarray]]:
 
 
 def sweep(pairs: list[Pair], encoder: Encoder, settings: Settings) -> list[tuple[str, float, float, float]]:
-    """Per nuisance: mean score, highest score, and share of pictures whose map or score reaches the threshold."""
+    """Per nuisance: mean and highest score, and the share whose map or score reaches the threshold."""
     pictures = [read_picture(pair.before, 1024) for pair in pairs]
     lines = []
     for name, disturb in nuisances().items():
@@ -241,7 +241,7 @@ def main() -> None:
         "",
         "## The ten worst pairs",
         "",
-    text += ["", "## The ten worst pairs", "", f"Pictures in {given.out / 'worst'} (third-party, not committed).", ""]
+        f"Pictures in {given.out / 'worst'} (third-party, not committed).",
         "",
     ]
     text += [f"- {line}" for line in draw_worst(given.pairs, given.out / "main", given.out / "worst")]

@@ -13,5 +13,6 @@ queries = ["a crack or break", "a missing chocolate chip", "mould", ""]
 for answer in compare_pictures(before, after, queries, load_encoder("mini"), Settings()):
     asked = answer.query or "any change"
     print(
-        f"{asked:<26} score {answer.score:.2f}, {len(answer.regions)} regions, support {answer.query_support:.2f}"
+        f"{asked:<26} score {answer.score:.2f}, {len(answer.regions)} regions, "
+        f"support {answer.query_support:.2f}"
     )
