@@ -16,7 +16,7 @@ $(VENV)/.ready: pyproject.toml .ci/ensure_mongod.py
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV); the first time takes a few minutes (torch is large)."
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -e '.[offline,test]'
+	$(BIN)/python -m pip install --quiet -e '.[offline,ray,test]'
 	$(BIN)/python .ci/ensure_mongod.py
 	@touch $@
 

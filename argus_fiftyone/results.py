@@ -55,7 +55,7 @@ def _region_record(region: Region) -> dict:
 def overlay(after: np.ndarray, heatmap: np.ndarray, regions: list[Region], threshold: float) -> np.ndarray:
     """The after picture, greyed, with evidence in colour and regions outlined.
 
-    Red: appeared or changed; blue: disappeared. Colour fades in from half the threshold,
+    Red: appeared or changed; blue: disappeared. Colour fades in from 70 % of the threshold,
     so that a quiet pair looks quiet.
 
     Returns:
@@ -64,7 +64,8 @@ def overlay(after: np.ndarray, heatmap: np.ndarray, regions: list[Region], thres
     base = resize(after, heatmap.shape).astype(np.float32)
     # Half the colour stays, so that the inspector still recognises the part.
     base = 0.5 * base + 0.5 * base.mean(axis=2, keepdims=True)
-    strength = np.clip((np.abs(heatmap) - threshold / 2) / (1 - threshold / 2), 0, 1)[..., None] * 0.85
+    faintest = 0.7 * threshold
+    strength = np.clip((np.abs(heatmap) - faintest) / (1 - faintest), 0, 1)[..., None] * 0.85
     colour = np.where(
         heatmap[..., None] >= 0, np.array(APPEARED, np.float32), np.array(DISAPPEARED, np.float32)
     )
