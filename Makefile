@@ -42,5 +42,13 @@ quality: $(VENV)/.ready
 bench: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.speed
 
+## make screenshots         the README's pictures of the App, made anew in a real Chromium
+screenshots: $(VENV)/.ready
+	$(BIN)/python -m pytest tests/browser/make_screenshots.py
+
+## make app-build           the panels' TypeScript into assets/argus_panels.js (needs npm)
+app-build:
+	cd app && npm ci && npm run build
+
 clean:
 	rm -rf $(VENV) demo-out out

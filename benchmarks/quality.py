@@ -222,6 +222,7 @@ def main() -> None:
         "| | AP | AUROC | AUPRO | pointing | pair AUROC | FA at 80 % recall |",
         "|---|---|---|---|---|---|---|",
     ]
+    _save(text, given.report)  # what is measured stands, even if the rest is stopped
     for name, constants in STAGES.items():
         with turned(constants):
             folder = given.out / "ablation" / name.replace(" ", "_").replace("'", "")
@@ -231,8 +232,10 @@ def main() -> None:
     text += ["", "## Nuisance alone", "", "Each before picture against a disturbed copy of itself.", ""]
     text += ["| | mean score | highest score | at or above the threshold |", "|---|---|---|---|"]
     some = [pair for pair in read_pairs(given.pairs) if pair.id.split("/")[0] not in CIRCULAR][::24]
+    _save(text, given.report)
     for name, mean, highest, loud in sweep(some, encoder, settings):
         text.append(f"| {name} | {mean:.3f} | {highest:.3f} | {loud:.0%} |")
+    _save(text, given.report)
     if given.diptychs:
         found = diptychs(given.diptychs, given.out / "diptychs", encoder, settings)
         text += ["", "## Do the words decide?", "", "Two changes side by side, the query names one.", ""]
@@ -245,9 +248,13 @@ def main() -> None:
         "",
     ]
     text += [f"- {line}" for line in draw_worst(given.pairs, given.out / "main", given.out / "worst")]
-    given.report.write_text("\n".join(text) + "\n", encoding="utf-8")
+    _save(text, given.report)
     (given.out / "quality.json").write_text(json.dumps({"report": text}, ensure_ascii=False))
     print("\n".join(text))
+
+
+def _save(text: list[str], report: Path) -> None:
+    report.write_text("\n".join(text) + "\n", encoding="utf-8")
 
 
 def _head(given: argparse.Namespace, encoder: Encoder) -> str:
