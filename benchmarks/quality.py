@@ -32,7 +32,7 @@ from benchmarks.measuring import describe_machine
 
 STAGES: dict[str, dict[str, Any]] = {
     "as shipped": {},
-    "without words (no query)": {"calibration.FLOOR": 1.0},
+    "without words (no query)": {"compare.FLOOR": 1.0, "compare.MAP_FLOOR": 1.0},
     "without pixels": {"calibration.PIXEL_TRUST": 0.0, "calibration.PIXEL_DOUBT": 0.0},
     "without the pair's own score in the map": {"calibration.PAIR_SHARE": 0.0},
     "without the other picture in the score": {"calibration.SCORE_COUNTER": 0.0},
