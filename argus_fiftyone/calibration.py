@@ -16,7 +16,7 @@ from argus_fiftyone.query import Wanted
 SMOOTHING = 1.8
 """Standard deviation in cells of the finest grid."""
 
-NORMAL_SHARE = 0.7
+NORMAL_SHARE = 0.5
 """How much of the map's median counts as normal for the pair."""
 
 HALF_EVIDENCE = 0.30
