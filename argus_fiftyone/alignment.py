@@ -1,6 +1,6 @@
 """Bring the before picture into the after picture's frame, and say what was done.
 
-A ladder: nothing, a shift, a homography, a homography with smooth local flow. A rung is
+A ladder: nothing, a shift, a homography. A rung is
 taken only when the pictures then match demonstrably better than on the rung below, so a
 pair that cannot be registered (another specimen, another crop) stays as it is and is
 recorded as unregistered.
@@ -26,7 +26,7 @@ WORTHWHILE = 0.92
 """A rung must bring the mismatch below this share of the mismatch before it."""
 MARGIN_SHARE = 0.015
 
-Rung = Literal["identity", "shift", "homography", "flow"]
+Rung = Literal["identity", "shift", "homography"]
 
 
 @dataclass(frozen=True)
