@@ -1,6 +1,6 @@
 """Does it pay to encode several pairs per call on this processor, and do results depend on it?
 
-    python benchmarks/batch_sizes.py [--smoke]
+    python -m benchmarks.batch_sizes [--smoke | --quick]
 
 ViT-B/16 with random weights, one thread, processor time per picture rather than wall time, so that
 other programs disturb little; the largest difference to encoding each picture alone beside it.
@@ -13,19 +13,18 @@ import time
 
 import numpy as np
 import torch
-from measuring import describe_machine, is_smoke
 
-from argus_fiftyone.encoders.clip import load_clip
+from benchmarks.measuring import by_amount, describe_machine, load_tower, precisions
 
 
 def main() -> None:
-    side, count = (64, 4) if is_smoke() else (448, 8)
+    side, count = by_amount(smoke=(64, 4), quick=(448, 8), full=(448, 8))
     print(describe_machine())
     torch.set_num_threads(1)
     random = np.random.default_rng(0)
     pictures = list(random.integers(0, 256, (count, side, side, 3), np.uint8))
-    for precision in ("fp32", "bf16"):
-        encoder = load_clip("clip:ViT-B-16-quickgelu:random", "cpu", precision=precision)
+    for precision in precisions():
+        encoder = load_tower(precision)
         alone = [encoder.encode_pictures([picture])[0].text_aligned for picture in pictures]
         for size in (1, 2, 4, 8):
             if size > count:

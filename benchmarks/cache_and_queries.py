@@ -1,6 +1,6 @@
 """What a second look costs: cold against warm cache, and 1, 5 and 20 queries.
 
-    python benchmarks/cache_and_queries.py [--smoke]
+    python -m benchmarks.cache_and_queries [--smoke | --quick]
 
 ViT-B/16 with random weights at 448 px, 1-megapixel JPEG brought to 1024 px, so that maps are
 at most 1024 px. Cold: an empty cache folder. Warm: the same pictures, a query not asked before.
@@ -8,48 +8,73 @@ at most 1024 px. Cold: an empty cache folder. Warm: the same pictures, a query n
 
 from __future__ import annotations
 
+import statistics
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-from measuring import QUERIES, describe_machine, is_smoke, seconds, write_pairs
-
 from argus_fiftyone.cache import FeatureCache
-from argus_fiftyone.encoders.clip import load_clip
+from argus_fiftyone.encoders.clip_encoder import ClipEncoder
+from argus_fiftyone.pairs import Pair
 from argus_fiftyone.run_folder import run_pairs
 from argus_fiftyone.settings import Settings
+from benchmarks.measuring import (
+    QUERIES,
+    by_amount,
+    describe_machine,
+    load_tower,
+    precisions,
+    seconds,
+    tell_ratio,
+    write_pairs,
+)
 
 
 def main() -> None:
-    smoke = is_smoke()
-    side, count, size, rounds = (64, 2, (96, 128), 1) if smoke else (448, 24, (768, 1024), 3)
+    size = by_amount(smoke=(96, 128), quick=(768, 1024), full=(768, 1024))
+    side, rounds = by_amount(smoke=(64, 1), quick=(448, 1), full=(448, 3))
+    counts = by_amount(
+        smoke={"fp32": 2, "bf16": 2}, quick={"fp32": 6, "bf16": 12}, full={"fp32": 24, "bf16": 24}
+    )
     print(describe_machine())
-    settings = Settings(resolution=side)
-    for precision in ("fp32", "bf16"):
-        encoder = load_clip("clip:ViT-B-16-quickgelu:random", "cpu", precision=precision)
-        encoder.note = ""  # or random weights would understand no words, and queries would cost nothing
+    for precision in precisions():
+        encoder = load_tower(precision)
         with tempfile.TemporaryDirectory() as scratch:
-            folder = Path(scratch)
-            pairs = write_pairs(folder / "pictures", count, size)
+            pairs = write_pairs(Path(scratch) / "pictures", counts[precision], size)
+            asker = Asker(pairs, encoder, Settings(resolution=side), Path(scratch))
+            asker(QUERIES[:1])
+            found = [asker.compare(f"cache{number}") for number in range(rounds)]
+        for each in found:
+            print(f"{precision}: " + ", ".join(f"{what} {value:.3f} s" for what, value in each.items()))
+        middle = {what: statistics.median(each[what] for each in found) for what in found[0]}
+        for count in (5, 20):
+            ratio = middle[f"{count} queries"] / middle["1 query"]
+            tell_ratio(f"time of {count} queries over 1, no cache, {precision}", ratio, "≤ 1.1")
+        tell_ratio(f"cold over warm cache, new query, {precision}", middle["cold"] / middle["warm"], "≥ 10")
 
-            def ask(queries, cache, out=folder / "out", pairs=pairs, encoder=encoder) -> float:
-                encoder._texts.clear()
-                how = {"overwrite": True, "cache": cache, "progress": False}
-                return seconds(lambda: run_pairs(pairs, out, settings, encoder, queries, **how)) / len(pairs)
 
-            ask(QUERIES[:1], None)
-            for number in range(rounds):
-                cache = FeatureCache(folder / f"cache{number}")
-                without = {n: ask(QUERIES[:n], None) for n in (1, 5, 20)}
-                cold, warm = ask(["a crack"], cache), ask(["a scratch"], cache)
-                print(
-                    f"{precision} round {number + 1}: "
-                    + ", ".join(f"{n} queries {s:.3f} s ({s / without[1]:.2f}×)" for n, s in without.items())
-                    + f"; cold cache {cold:.3f} s, warm {warm:.3f} s: {cold / warm:.1f}× faster; "
-                    + f"{cache.volume() / count / 1e6:.1f} MB per pair",
-                    flush=True,
-                )
-                cache.close()
+class Asker:
+    """Runs the same pairs with other queries; seconds per pair."""
+
+    def __init__(self, pairs: list[Pair], encoder: ClipEncoder, settings: Settings, scratch: Path) -> None:
+        self.pairs, self.encoder, self.settings, self.scratch = pairs, encoder, settings, scratch
+
+    def __call__(self, queries: Sequence[str], cache: FeatureCache | None = None) -> float:
+        self.encoder._texts.clear()
+        how = {"overwrite": True, "cache": cache, "progress": False}
+        out = self.scratch / "out"
+        return seconds(lambda: run_pairs(self.pairs, out, self.settings, self.encoder, queries, **how)) / len(
+            self.pairs
+        )
+
+    def compare(self, name: str) -> dict[str, float]:
+        cache = FeatureCache(self.scratch / name)
+        found = {"1 query": self(QUERIES[:1]), "5 queries": self(QUERIES[:5]), "20 queries": self(QUERIES)}
+        found |= {"cold": self(["a crack"], cache), "warm": self(["a scratch"], cache)}
+        print(f"cache: {cache.volume() / len(self.pairs) / 1e6:.1f} MB per pair", flush=True)
+        cache.close()
+        return found
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What casting a CLIP encoder's weights costs in likeness and gains in time, on this processor.
 
-    python benchmarks/clip_precision.py [clip:MODEL:WEIGHTS] [SIDE]
+    python -m benchmarks.clip_precision [clip:MODEL:WEIGHTS] [SIDE]
 
 Prints, per precision, the smallest cosine to float32 over all cells of a probe picture and some prompts,
 the time for one picture of SIDE × SIDE px, and the ratio to the bare `model.visual` on the same input

@@ -7,6 +7,7 @@ and a new spot, saved as JPEG of quality 90, so that decoding and alignment have
 from __future__ import annotations
 
 import importlib.metadata
+import itertools
 import os
 import platform
 import statistics
@@ -15,15 +16,24 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
 import torch
 from PIL import Image
 
+from argus_fiftyone.encoders.clip import load_clip
 from argus_fiftyone.encoders.clip_checks import has_fast_bf16
+from argus_fiftyone.encoders.clip_encoder import ClipEncoder
 from argus_fiftyone.pairs import Pair
+
+T = TypeVar("T")
+
+TOWER = "clip:ViT-B-16-quickgelu:random"
+RATIO_MARK = "→ "
 
 ONE_MEGAPIXEL = (864, 1152)
 TWELVE_MEGAPIXELS = (3000, 4000)
@@ -50,6 +60,32 @@ def describe_machine() -> str:
         f"{model}, {os.cpu_count()} cores, {bf16}, {gpu}; load {load:.1f} at the start\n"
         f"Python {platform.python_version()}, {versions}, torch threads {torch.get_num_threads()}"
     )
+
+
+def bench_device() -> torch.device:
+    """Where encoders run: CUDA if it is there, since the same command is meant for both."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def precisions() -> tuple[str, ...]:
+    """What is worth comparing on this device."""
+    return ("fp32", "bf16") if has_fast_bf16(bench_device()) else ("fp32",)
+
+
+def load_tower(precision: str, name: str = TOWER) -> ClipEncoder:
+    """A tower with random weights that answers queries all the same.
+
+    With its note, Argus would know that it understands no words, and queries would cost nothing.
+    """
+    encoder = load_clip(name, str(bench_device()), precision=precision)
+    encoder.note = ""
+    return encoder
+
+
+def tell_ratio(what: str, value: float, aim: str = "") -> None:
+    """Print a figure that belongs into the table of ratios; `benchmarks.speed` collects these lines."""
+    told = f"{value:.2f}" if value < 20 else f"{value:.0f}"
+    print(f"{RATIO_MARK}{what}: {told}{f' (aim {aim})' if aim else ''}", flush=True)
 
 
 def write_pairs(folder: Path, count: int, size: tuple[int, int]) -> list[Pair]:
@@ -79,26 +115,27 @@ def draw_pair(number: int, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarra
     return before.astype(np.uint8), np.clip(after, 0, 255).astype(np.uint8)
 
 
+def repeated(pairs: list[Pair], count: int) -> list[Pair]:
+    """`count` pairs under ids of their own, the pictures again and again."""
+    cycle = itertools.islice(itertools.cycle(pairs), count)
+    return [replace(pair, id=f"{number // 1000}/{number:06}") for number, pair in enumerate(cycle)]
+
+
 def seconds(work: Callable[[], object]) -> float:
-    """Wall time of one call."""
+    """Wall time of one call, to the end of what it started on a GPU."""
     started = time.perf_counter()
     work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
     return time.perf_counter() - started
 
 
-def median_and_spread(work: Callable[[], object], runs: int) -> tuple[float, float]:
-    """Median wall time over runs, after one warm-up, and half the range as a share of it."""
-    work()
-    times = [seconds(work) for _ in range(runs)]
-    middle = statistics.median(times)
-    return middle, (max(times) - min(times)) / 2 / middle
-
-
 def alternating(works: dict[str, Callable[[], object]], runs: int) -> dict[str, tuple[float, float]]:
-    """As `median_and_spread` for each, taken in turn, so that a change of load meets all alike."""
+    """Median wall time of each, and half the range as a share of it.
+
+    Taken in turn, so that a change of load meets all alike. Warm up before.
+    """
     times: dict[str, list[float]] = {name: [] for name in works}
-    for work in works.values():
-        work()
     for _ in range(runs):
         for name, work in works.items():
             times[name].append(seconds(work))
@@ -131,6 +168,15 @@ def peak_memory() -> Iterator[list[float]]:
         watcher.join()
 
 
-def is_smoke() -> bool:
-    """Whether only to show that the command works (`--smoke`): tiny sizes, figures mean nothing."""
-    return "--smoke" in sys.argv
+def amount() -> str:
+    """How much to measure: "smoke", "quick" or "full", as the options --smoke and --quick say.
+
+    smoke only shows that the command works: tiny sizes, figures mean nothing. quick has the
+    real sizes and fewer pairs and rounds: ratios hold, spreads are wide.
+    """
+    return next((name for name in ("smoke", "quick") if f"--{name}" in sys.argv), "full")
+
+
+def by_amount(*, smoke: T, quick: T, full: T) -> T:
+    """The value that belongs to `amount()`."""
+    return {"smoke": smoke, "quick": quick, "full": full}[amount()]

@@ -1,6 +1,6 @@
 """One Ray worker against two on this machine.
 
-    python benchmarks/ray_workers.py [--smoke]
+    python -m benchmarks.ray_workers [--smoke | --quick]
 
 ViT-B/32 with random weights at 224 px, 96 pairs of 1 megapixel and 32 of them; each worker gets one
 core. The difference of the two runs is the time of 64 pairs without any start-up. Needs the
@@ -15,10 +15,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from measuring import ONE_MEGAPIXEL, describe_machine, is_smoke, seconds, write_pairs
-
 from argus_fiftyone.encoders.clip import load_clip
 from argus_fiftyone.settings import Settings
+from benchmarks.measuring import ONE_MEGAPIXEL, describe_machine, is_smoke, seconds, write_pairs
 
 NAME = "clip:ViT-B-32-quickgelu:random"
 

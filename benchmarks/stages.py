@@ -1,6 +1,6 @@
 """Where the processor time of one pair goes, and how near to the bare encoder that allows Argus to come.
 
-    python benchmarks/stages.py [--smoke]
+    python -m benchmarks.stages [--smoke | --quick]
 
 ViT-B/16 with random weights at 448 px, one thread, processor time (so that other programs disturb
 little), mean of three after one warm-up. The bound is encode / (all stages): what is reached when
@@ -18,31 +18,40 @@ from typing import Any
 
 import cv2
 import torch
-from measuring import ONE_MEGAPIXEL, QUERIES, TWELVE_MEGAPIXELS, describe_machine, is_smoke, write_pairs
 
 from argus_fiftyone.compare import answer, prepare_files, weigh
-from argus_fiftyone.encoders.clip import load_clip
 from argus_fiftyone.pictures import read_scaled, write_map
 from argus_fiftyone.settings import Settings
+from benchmarks.measuring import (
+    ONE_MEGAPIXEL,
+    QUERIES,
+    TWELVE_MEGAPIXELS,
+    by_amount,
+    describe_machine,
+    load_tower,
+    precisions,
+    tell_ratio,
+    write_pairs,
+)
 
 
 def main() -> None:
-    side = 64 if is_smoke() else 448
-    sizes = {"smoke": (96, 128)} if is_smoke() else {"1 MP": ONE_MEGAPIXEL, "12 MP": TWELVE_MEGAPIXELS}
+    real = {"1 MP": ONE_MEGAPIXEL, "12 MP": TWELVE_MEGAPIXELS}
+    sizes = by_amount(smoke={"smoke": (96, 128)}, quick=real, full=real)
+    settings = Settings(resolution=by_amount(smoke=64, quick=448, full=448))
     print(describe_machine())
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    for precision in ("fp32", "bf16"):
-        encoder = load_clip("clip:ViT-B-16-quickgelu:random", "cpu", precision=precision)
-        encoder.note = ""  # or random weights would understand no words
+    for precision in precisions():
+        encoder = load_tower(precision)
         for label, size in sizes.items():
             with tempfile.TemporaryDirectory() as scratch:
-                costs = measure(encoder, size, Settings(resolution=side), Path(scratch))
+                costs = measure(encoder, size, settings, Path(scratch))
             told = ", ".join(f"{name} {1000 * cost:.0f}" for name, cost in costs.items())
+            print(f"{label} {precision}, ms per pair: {told}")
             bound = costs["encode"] / sum(costs.values())
-            print(
-                f"{label} {precision}, ms per pair: {told}; at best {bound:.2f} of the bare encoder",
-                flush=True,
+            tell_ratio(
+                f"arithmetic limit of the bare encoder's pairs per second, {precision}, {label}", bound
             )
 
 
