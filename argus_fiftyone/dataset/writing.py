@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from argus_fiftyone.batch import Outcome
     from argus_fiftyone.compare import Comparison
 
-CHUNK = 25
+CHUNK = 100
+"""Pairs per write, where they come fast; a pair in a chunk of 25 costs twice as much."""
 SECONDS_BETWEEN_WRITES = 5.0
 
 
