@@ -21,6 +21,8 @@ $(VENV)/.ready: pyproject.toml .ci/ensure_mongod.py
 	@touch $@
 
 ## make demo [APP=1]        run the main job on the shipped pairs; APP=1 opens the FiftyOne App
+demo: export FIFTYONE_DO_NOT_TRACK = true
+demo: export FIFTYONE_DATABASE_VALIDATION = false
 demo: $(VENV)/.ready
 	$(BIN)/argus link
 	$(BIN)/argus demo --out demo-out $(if $(APP),--app)

@@ -126,6 +126,9 @@ def build_dataset(settings: Settings, say: Callable[[str], None]):
 def _open_app(dataset, say: Callable[[str], None]) -> None:
     import fiftyone as fo
 
-    session = fo.launch_app(dataset, address="127.0.0.1")
+    from argus_fiftyone.dataset.appearance import triage_space
+
+    session = fo.launch_app(dataset, spaces=triage_space(), address="127.0.0.1")
     say(f"The App is open at {session.url}; close it with Ctrl-C")
+    say("Press Review in the panel on the right, then Y (a real defect) or N (none) for each pair")
     session.wait(-1)

@@ -67,7 +67,8 @@ class Report:
         curve: (recall, precision), each [points]; empty without ground truth.
         metrics, settings: (label, value) for tables; metrics may be empty.
         pairs: those to show, in order.
-        left_out: how many flagged pairs are not shown.
+        shown: what they are, as a heading.
+        left_out: how many more of them there are.
     """
 
     title: str
@@ -79,6 +80,7 @@ class Report:
     metrics: Sequence[tuple[str, str]]
     settings: Sequence[tuple[str, str]]
     pairs: Sequence[ShownPair] = field(default_factory=list)
+    shown: str = "Flagged pairs"
     left_out: int = 0
 
 
@@ -91,8 +93,8 @@ def as_html(report: Report) -> str:
         f"<div class='numbers'>{numbers}</div>",
         f"<h2>Scores</h2><div class='plots'>{plots}</div>",
         _table("Against the ground truth", report.metrics),
-        f"<h2>Flagged pairs</h2>{''.join(_pair(pair) for pair in report.pairs) or '<p>None.</p>'}",
-        f"<p>{report.left_out} more flagged pairs are in the CSV.</p>" if report.left_out else "",
+        f"<h2>{report.shown}</h2>{''.join(_pair(pair) for pair in report.pairs) or '<p>None.</p>'}",
+        f"<p>{report.left_out} more are in the CSV.</p>" if report.left_out else "",
         _table("How it was made", report.settings),
     ]
     head = f"<meta charset='utf-8'><meta name='viewport' content='width=device-width'><style>{STYLE}</style>"

@@ -66,7 +66,9 @@ def test_the_app_opens_with_the_heatmap_on_and_the_runs_fields_together(dataset:
     compute(dataset, "l", queries=["a spot", "a hole"])
     rename_run(dataset, "k", "line_7")
     config: Any = fo.load_dataset(dataset.name).app_config
-    assert config.active_fields.paths == ["l_q1", "l_q1_regions"]
+    assert config.active_fields.paths == ["l_q1"]
+    coloured = {entry["path"] for entry in config.color_scheme.fields}
+    assert {"line_7", "l_q1", "l_q2"} <= coloured
     groups = {group.name: list(group.paths) for group in config.sidebar_groups}
     assert groups["l_q2"][0] == "l_q2_score"
     assert groups["line_7"][0] == "line_7_score"

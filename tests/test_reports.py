@@ -71,6 +71,18 @@ def dataset(tmp_path: Path) -> Iterator[Any]:
 
 
 @pytest.mark.database
+def test_rejected_pairs_are_not_shown_and_confirmed_ones_alone_where_asked(dataset: Any, tmp_path: Path):
+    first, second = dataset.values("id")[:2]
+    review_pairs(dataset, "k", [first], "rejected")
+    review_pairs(dataset, "k", [second], "confirmed")
+    for confirmed in (False, True):
+        list(export_report(dataset, "k", tmp_path, confirmed=confirmed))
+        text = (tmp_path / "report.html").read_text()
+        assert [name for name in SPOTS if f"<b>{name}</b>" in text] == ["b"]
+        assert ("Confirmed pairs" in text) == confirmed
+
+
+@pytest.mark.database
 def test_the_report_shows_flagged_pairs_with_pictures_and_lists_all_of_them(dataset: Any, tmp_path: Path):
     list(evaluate_heatmaps(dataset, "k", 0.5))
     review_pairs(dataset, "k", [dataset.first().id], "confirmed")
@@ -109,7 +121,7 @@ def test_rejected_regions_stay_out_of_the_coco_file(dataset: Any, tmp_path: Path
 @pytest.mark.database
 def test_more_flagged_pairs_than_shown_are_counted(dataset: Any, tmp_path: Path):
     list(export_report(dataset, "k", tmp_path / "out", most=1))
-    assert "1 more flagged pairs are in the CSV" in (tmp_path / "out" / "report.html").read_text()
+    assert "1 more are in the CSV" in (tmp_path / "out" / "report.html").read_text()
 
 
 @pytest.mark.database

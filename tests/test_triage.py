@@ -12,7 +12,7 @@ from fiftyone import ViewField as F
 from argus_fiftyone.dataset import scores, triage
 from argus_fiftyone.dataset.computing import compute_heatmaps
 from argus_fiftyone.dataset.imports import ImportReport, import_pairs, rows_of_csv
-from argus_fiftyone.dataset.reviews import review_pairs
+from argus_fiftyone.dataset.reviews import pair_decision, review_pairs, review_regions
 from argus_fiftyone.panels import review as review_panel
 from argus_fiftyone.panels import triage as triage_panel
 from tests.fakes import FakeEncoder, compare_by_pixels, write_list
@@ -142,6 +142,40 @@ def test_a_decided_pair_keeps_its_way_to_the_next_open_one(dataset, ids):
     assert triage.neighbour(dataset, "run", ids[order[1]], "open", 0.5, back=False) == ids[order[2]]
 
 
+def test_the_way_back_leads_over_decided_pairs_and_the_way_on_past_them(dataset, ids):
+    order = names(dataset, "open")
+    review_pairs(dataset, "run", [ids[order[1]]], "confirmed")
+    assert triage.neighbour(dataset, "run", ids[order[2]], "open", 0.5, back=True) == ids[order[1]]
+    assert triage.neighbour(dataset, "run", ids[order[0]], "open", 0.5, back=False) == ids[order[2]]
+    assert triage.place_of(dataset, "run", ids[order[2]], "open", 0.5) == triage.Place(3, len(order))
+
+
+def test_a_pair_follows_the_decisions_on_its_regions(dataset, ids):
+    def region_of(name: str) -> str:
+        return dataset.select_group_slices("after").select(ids[name]).first().run_regions.detections[0].id
+
+    review_regions(dataset, "run", [region_of("strong")], "confirmed")
+    review_regions(dataset, "run", [region_of("dark")], "rejected")
+    review_regions(dataset, "run", [region_of("middle")], "unsure")
+    assert names(dataset, "confirmed") == ["strong"]
+    assert names(dataset, "rejected") == ["dark"]
+    assert names(dataset, "unsure") == []
+
+
+@pytest.mark.parametrize(
+    ("review", "tags", "expected"),
+    [
+        (None, [], None),
+        ("unsure", [["rejected"]], "unsure"),
+        ("rejected", [["rejected"], ["confirmed"]], "confirmed"),
+        (None, [["rejected"], []], None),
+        (None, [["rejected"], ["rejected"]], "rejected"),
+    ],
+)
+def test_one_confirmed_region_confirms_a_pair_and_only_all_rejected_reject_it(review, tags, expected):
+    assert pair_decision(review, tags) == expected
+
+
 def test_another_tools_heatmaps_can_be_chosen_once_they_have_scores(dataset):
     after = dataset.select_group_slices("after")
     after.set_values("other", [fo.Heatmap(map_path=path) for path in after.values("run.map_path")])
@@ -199,6 +233,21 @@ def test_next_at_the_end_of_the_order_says_so(dataset, ids):
     ctx = ctx_for(dataset, after_id=ids[last], by=1)
     review_panel.ReviewPanel().go(ctx)
     assert ctx.sent[-1][0] == "notify"
+
+
+def test_a_decision_may_go_on_to_the_next_pair(dataset, ids):
+    first, second = names(dataset, "open")[:2]
+    ctx = ctx_for(dataset, base="run", after_id=ids[first], region_id=None, decision="confirmed", by=1)
+    review_panel.ReviewPanel().decide(ctx)
+    assert ctx.sent[-1][0] == "open_sample"
+    assert ctx.sent[-1][2]["id"] == ids[second]
+
+
+def test_the_end_of_a_finished_review_tells_the_outcome(dataset, ids):
+    review_pairs(dataset, "run", list(ids.values()), "rejected")
+    ctx = ctx_for(dataset, after_id=ids["same"], by=1)
+    review_panel.ReviewPanel().go(ctx)
+    assert "All 6 pairs are decided: 6 rejected" in ctx.sent[-1][1][0]
 
 
 def test_a_group_without_its_before_picture_is_explained(dataset, ids):

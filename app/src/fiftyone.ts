@@ -15,8 +15,11 @@ interface AppGlobals {
     executeOperator(uri: string, params: object, options?: { callback?: Callback }): void;
     usePromptOperatorInput(): (uri: string, params?: object, options?: object) => void;
   };
-  __fos__: { getSampleSrc(path: string): string; modalSelector: object };
-  recoil: { useRecoilValue<Value>(state: object): Value };
+  __fos__: { getSampleSrc(path: string): string; modalSelector: object; sidebarVisible(modal: boolean): object };
+  recoil: {
+    useRecoilValue<Value>(state: object): Value;
+    useRecoilState<Value>(state: object): [Value, (value: Value) => void];
+  };
 }
 
 const app = window as unknown as AppGlobals;
@@ -37,14 +40,58 @@ export interface PanelProps<Data> {
   schema: { view: Record<string, string> };
 }
 
-/** Calls of a Python panel's methods, by the name under which its view exposes them. */
-export function usePanelCalls(view: Record<string, string>) {
+export type Call = (method: string, params?: object) => void;
+
+const LONGEST_MS = 10_000;
+
+/**
+ * Calls of a Python panel's methods, by the name under which its view exposes them.
+ *
+ * One after the other: the server would run quick ones side by side, and the decision
+ * made first might be stored last.
+ */
+export function usePanelCalls(view: Record<string, string>): Call {
   const trigger = useTriggerPanelEvent();
   const latest = useRef({ trigger, view });
   latest.current = { trigger, view };
+  const earlier = useRef<Promise<void>>(Promise.resolve());
   return useCallback((method: string, params: object = {}) => {
     const uri = latest.current.view[method];
-    if (uri) latest.current.trigger(uri, params);
+    if (!uri) return;
+    const run = () =>
+      new Promise<void>((done) => {
+        window.setTimeout(done, LONGEST_MS);
+        latest.current.trigger(uri, params, false, () => done());
+      });
+    earlier.current = earlier.current.then(run);
+  }, []);
+}
+
+const REVIEW_TAB = '[data-cy="panel-tab-argus_review"]';
+
+/**
+ * Turn the modal to the review panel once it is up. `open_panel` acts on whichever
+ * surface is open, so it would fail any earlier.
+ */
+export function turnToReview(): void {
+  let left = LONGEST_MS / 100;
+  const timer = window.setInterval(() => {
+    left -= 1;
+    const open = document.querySelector(REVIEW_TAB) !== null;
+    if (open || left <= 0) window.clearInterval(timer);
+    if (open) executeOperator("open_panel", { name: "argus_review", isActive: true });
+  }, 100);
+}
+
+/** Fold away the modal's sidebar of fields while a component is shown: pictures need the room. */
+export function useWideModal(): void {
+  const [shown, show] = app.recoil.useRecoilState<boolean>(app.__fos__.sidebarVisible(true));
+  const first = useRef({ shown, show });
+  useEffect(() => {
+    const { shown, show } = first.current;
+    if (!shown) return undefined;
+    show(false);
+    return () => show(true);
   }, []);
 }
 

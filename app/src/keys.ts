@@ -9,7 +9,7 @@ const TYPING = new Set(["INPUT", "TEXTAREA", "SELECT"]);
 /** Whether a key press belongs to a field the user types in; sliders do not count. */
 function isTyping(target: EventTarget | null): boolean {
   const element = target as HTMLElement | null;
-  if (element instanceof HTMLInputElement && element.type === "range") return false;
+  if (element instanceof HTMLInputElement && ["range", "checkbox"].includes(element.type)) return false;
   return !!element && (TYPING.has(element.tagName) || element.isContentEditable);
 }
 

@@ -10,11 +10,11 @@ export const ink = {
   media: "var(--fo-palette-background-mediaSpace, #111)",
 };
 
-/** Told apart by people who do not see red and green apart, too (Okabe & Ito 2008). */
+/** Red where something came, blue where it went, as in every picture Argus makes; nobody has to tell red from green. */
 export const directionInk: Record<string, string> = {
-  appeared: "#56b4e9",
-  disappeared: "#e69f00",
-  changed: "#cc79a7",
+  appeared: "#f4604c",
+  disappeared: "#4c9df4",
+  changed: "#e07bc0",
   none: "#999999",
 };
 
@@ -53,7 +53,7 @@ export const sheet = `
 .argus .wrap { flex-wrap: wrap; }
 .argus .grow { flex: 1 1 0; min-width: 0; }
 .argus .chip { border-radius: 9px; padding: 0 8px; font-size: 12px; border: 1px solid currentColor; white-space: nowrap; }
-.argus input[type=range] { accent-color: ${ink.accent}; min-width: 0; }
+.argus input[type=range], .argus input[type=checkbox] { accent-color: ${ink.accent}; min-width: 0; }
 .argus-list { list-style: none; margin: 0; padding: 0; overflow: auto; }
 .argus-list li { display: flex; gap: 8px; align-items: center; padding: 5px 8px; border-radius: 4px; cursor: pointer;
   border: 1px solid transparent; min-width: 0; }

@@ -26,7 +26,10 @@ export interface Pair {
   before: Picture;
   after: Picture;
   warp: Warp | null;
+  /** 8-bit evidence, and the signed map (16-bit: the middle is 0) where there is one. */
   heatmap: string | null;
+  signed: string | null;
+  threshold: number;
   base: string;
   runs: { base: string; label: string }[];
   query: string;
@@ -46,6 +49,12 @@ export const DECISIONS: { decision: Decision; label: string; key: string }[] = [
   { decision: "rejected", label: "Reject", key: "n" },
   { decision: "unsure", label: "Unsure", key: "u" },
 ];
+
+/** What is decided on a pair once a region is; dataset/reviews.py stores by the same rule. */
+export function pairDecision(review: Decision | null, regions: (Decision | null)[]): Decision | null {
+  if (regions.includes("confirmed")) return "confirmed";
+  return !review && regions.length > 0 && regions.every((each) => each === "rejected") ? "rejected" : review;
+}
 
 export type Mode = "side" | "swipe" | "overlay" | "blink";
 

@@ -1,13 +1,13 @@
 /** The review panel of the modal: look, decide, go on. */
 
-import { type PanelProps, React, useCallback, useEffect, useOpened, usePanelCalls, useState } from "./fiftyone";
+import { type Call, type PanelProps, React, useCallback, useEffect, useOpened, usePanelCalls, useState, useWideModal } from "./fiftyone";
 import { useKeys } from "./keys";
 import { ink, sheet } from "./look";
-import { type Decision, DECISIONS, MODES, type Pair, type Region } from "./pair";
+import { type Decision, DECISIONS, MODES, type Pair, pairDecision, type Region } from "./pair";
 import { Side } from "./side";
 import { type Looks, Stage } from "./stage";
 
-const FIRST_LOOK: Looks = { mode: "side", share: 0.5, heatmap: true, boxes: true, zoom: false, held: null };
+const FIRST_LOOK: Looks = { mode: "side", share: 0.5, heatmap: true, boxes: true, zoom: false, goOn: true, held: null };
 
 /** How the last pair was looked at, so that the next one is looked at the same way. */
 const remembered = { looks: FIRST_LOOK };
@@ -23,6 +23,7 @@ export function ReviewPanel({ data, schema }: PanelProps<ReviewData>) {
   const call = usePanelCalls(schema.view);
   const opened = useOpened();
   const shown = data?.opened;
+  useWideModal();
   useEffect(() => {
     if (opened && opened !== shown) call("show", { opened });
   }, [opened, shown, call]);
@@ -41,8 +42,6 @@ export function ReviewPanel({ data, schema }: PanelProps<ReviewData>) {
   return <Review pair={data.pair} opened={opened} call={call} />;
 }
 
-type Call = (method: string, params?: object) => void;
-
 function Review({ pair, opened, call }: { pair: Pair; opened: string | null; call: Call }) {
   const [looks, change] = useLooks();
   const { shown, decide } = useDecisions(pair, call);
@@ -51,7 +50,7 @@ function Review({ pair, opened, call }: { pair: Pair; opened: string | null; cal
   const selected = target > 0 ? (shown.regions[target - 1] ?? null) : null;
 
   const settle = (decision: Decision | null) => {
-    decide(decision, selected);
+    decide(decision, selected, looks.goOn && !selected && !!decision);
     if (selected && decision && target < shown.regions.length) setTarget(target + 1);
   };
   const step = (by: number) => setTarget((target + by + shown.regions.length + 1) % (shown.regions.length + 1));
@@ -69,6 +68,7 @@ function Review({ pair, opened, call }: { pair: Pair; opened: string | null; cal
     h: () => change({ heatmap: !looks.heatmap }),
     b: () => change({ boxes: !looks.boxes }),
     z: () => change({ zoom: !looks.zoom }),
+    g: () => change({ goOn: !looks.goOn }),
     " ": flip,
   });
 
@@ -81,7 +81,7 @@ function Review({ pair, opened, call }: { pair: Pair; opened: string | null; cal
         <div style={{ position: "relative", flex: "1 1 0", minWidth: 0, margin: 8 }}>
           <Stage pair={shown} looks={looks} selected={selected} onSelect={pick} onShare={(share) => change({ share })} />
         </div>
-        <Side pair={shown} target={target} onTarget={setTarget} onDecide={settle} onGo={go} onRun={(base) => call("choose", { base, opened })} />
+        <Side pair={shown} target={target} onTarget={setTarget} onDecide={settle} onGo={go} onRun={(base) => call("choose", { base, opened })} goOn={looks.goOn} onGoOn={(goOn) => change({ goOn })} />
       </div>
     </div>
   );
@@ -135,12 +135,13 @@ function useDecisions(pair: Pair, call: Call) {
   const sent = JSON.stringify(pair);
   const [made, setMade] = useState<{ over: string; decisions: Decisions }>({ over: sent, decisions: {} });
   const decisions = made.over === sent ? made.decisions : {};
-  const decide = (decision: Decision | null, region: Region | null) => {
+  const decide = (decision: Decision | null, region: Region | null, goOn: boolean) => {
     setMade((now) => {
       const earlier = now.over === sent ? now.decisions : {};
-      return { over: sent, decisions: { ...earlier, [region?.id ?? PAIR]: decision } };
+      return { over: sent, decisions: { ...earlier, ...consequences(withDecisions(pair, earlier), region, decision) } };
     });
-    call("decide", { after_id: pair.after_id, base: pair.base, region_id: region?.id ?? null, decision });
+    const by = goOn ? 1 : 0;
+    call("decide", { after_id: pair.after_id, base: pair.base, region_id: region?.id ?? null, decision, by });
   };
   return { shown: withDecisions(pair, decisions), decide };
 }
@@ -148,6 +149,14 @@ function useDecisions(pair: Pair, call: Call) {
 type Decisions = Record<string, Decision | null>;
 
 const PAIR = "pair";
+
+/** The decision itself, and what it means for the whole pair where it was made on a region. */
+function consequences(shown: Pair, region: Region | null, decision: Decision | null): Decisions {
+  if (!region) return { [PAIR]: decision };
+  const regions = shown.regions.map((each) => (each.id === region.id ? decision : each.decision));
+  const follows = decision === "confirmed" || decision === "rejected";
+  return { [region.id]: decision, ...(follows ? { [PAIR]: pairDecision(shown.review, regions) } : {}) };
+}
 
 function withDecisions(pair: Pair, decisions: Decisions): Pair {
   const now = (id: string, before: Decision | null) => decisions[id] ?? (id in decisions ? null : before);

@@ -12,6 +12,8 @@ interface SideProps {
   onDecide(decision: Decision | null): void;
   onGo(by: number): void;
   onRun(base: string): void;
+  goOn: boolean;
+  onGoOn(goOn: boolean): void;
 }
 
 export function Side(props: SideProps) {
@@ -25,7 +27,7 @@ export function Side(props: SideProps) {
         </Row>
         {pair.regions.map((region, index) => (
           <Row key={region.id} chosen={target === index + 1} onClick={() => onTarget(index + 1)} decision={region.decision} cy="argus-region-row">
-            <RegionText region={region} number={index + 1} />
+            <RegionText region={region} number={index + 1} asked={pair.query} />
           </Row>
         ))}
       </ul>
@@ -69,7 +71,8 @@ function Claim({ pair, onRun }: SideProps) {
   );
 }
 
-function RegionText({ region, number }: { region: Region; number: number }) {
+function RegionText({ region, number, asked }: { region: Region; number: number; asked: string }) {
+  const query = region.query === asked ? "" : region.query || "any change";
   return (
     <>
       <span className="faint" style={{ width: 16, textAlign: "right" }}>
@@ -77,9 +80,9 @@ function RegionText({ region, number }: { region: Region; number: number }) {
       </span>
       <Direction direction={region.direction} />
       <span className="cut grow" title={`${region.direction}: ${region.query || "any change"}`}>
-        {region.direction} <span className="faint">{region.query || "any change"}</span>
+        {region.direction} <span className="faint">{query}</span>
       </span>
-      <span>{region.score.toFixed(2)}</span>
+      <span title="mean evidence within the region">{region.score.toFixed(2)}</span>
     </>
   );
 }
@@ -117,12 +120,12 @@ function Direction({ direction }: { direction: string }) {
   );
 }
 
-function Buttons({ pair, target, onDecide, onGo }: SideProps) {
+function Buttons({ pair, target, onDecide, onGo, goOn, onGoOn }: SideProps) {
   const stretch = { flex: "1 1 0", padding: "6px 4px" };
   return (
     <div style={{ display: "grid", gap: 6 }}>
       <div className="faint" style={{ fontSize: 12 }}>
-        {target === 0 ? "Decide on the whole pair" : `Decide on region ${target}`} · {pair.decided} of {pair.total} pairs decided
+        {target === 0 ? "Is this a real change?" : `Is region ${target} a real change?`} <span style={{ float: "right" }}>{pair.decided} of {pair.total} decided</span>
       </div>
       <div className="row">
         {DECISIONS.map(({ decision, label, key }) => (
@@ -132,6 +135,12 @@ function Buttons({ pair, target, onDecide, onGo }: SideProps) {
           </button>
         ))}
       </div>
+      <label className="row faint" style={{ fontSize: 12, gap: 6 }}>
+        <input data-cy="argus-go-on" type="checkbox" checked={goOn} onChange={(event) => onGoOn(event.target.checked)} />
+        <span>
+          open the next pair after deciding<kbd>G</kbd>
+        </span>
+      </label>
       <div className="row">
         <button data-cy="argus-previous" style={stretch} disabled={pair.place === 1} onClick={() => onGo(-1)}>
           Previous<kbd>←</kbd>

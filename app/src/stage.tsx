@@ -16,6 +16,8 @@ export interface Looks {
   heatmap: boolean;
   boxes: boolean;
   zoom: boolean;
+  /** After a decision on a whole pair, open the next one. */
+  goOn: boolean;
   /** Blink: hold on one picture instead of alternating. */
   held: "before" | "after" | null;
 }
@@ -62,6 +64,7 @@ interface FrameProps extends StageProps {
 function Frame({ pair, looks, selected, onSelect, onShare, size, title, before, after, cut }: FrameProps) {
   const fill = { position: "absolute", left: 0, top: 0, width: size.width, height: size.height, maxWidth: "none" } as const;
   const clip = cut === undefined ? undefined : `inset(0 0 0 ${cut * 100}%)`;
+  const heatmap = looks.heatmap ? pair.signed || pair.heatmap : null;
   const inner = { ...fill, transformOrigin: "0 0", transition: "transform .15s", transform: looks.zoom ? zoomOn(selected?.box ?? null, size) : "none" };
   return (
     <div
@@ -80,8 +83,8 @@ function Frame({ pair, looks, selected, onSelect, onShare, size, title, before, 
           />
         )}
         <div style={{ ...fill, clipPath: clip, opacity: after }}>
-          <img alt="after" draggable={false} src={mediaUrl(pair.after.path)} style={fill} />
-          {looks.heatmap && pair.heatmap && <Heatmap path={pair.heatmap} />}
+          <img alt="after" draggable={false} src={mediaUrl(pair.after.path)} style={{ ...fill, filter: heatmap ? "saturate(.5)" : "none" }} />
+          {heatmap && <Heatmap path={heatmap} signed={!!pair.signed} threshold={pair.threshold} />}
         </div>
         {looks.boxes && <Boxes regions={pair.regions} selected={selected} onSelect={onSelect} size={size} />}
       </div>

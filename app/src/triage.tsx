@@ -1,9 +1,10 @@
 /** The triage panel of the grid: choose, tune, see what to look at next. */
 
-import { executeOperator, OPERATORS, type PanelProps, React, useEffect, useMemo, usePanelCalls, usePromptOperatorInput, useState } from "./fiftyone";
+import { type Call, executeOperator, OPERATORS, type PanelProps, React, useEffect, useMemo, useOpened, usePanelCalls, usePromptOperatorInput, useRef, useState } from "./fiftyone";
 import { Curve, Histogram, ScoreAxis } from "./charts";
-import { decisionInk, directionInk, directionSign, ink, sheet, truthInk } from "./look";
-import { bars, type Count, type Ranked, type Split, tally, type Tally, type Triage, unpack } from "./triage_data";
+import { decisionInk, ink, sheet, truthInk } from "./look";
+import { Next } from "./next";
+import { bars, type Count, type Split, tally, type Tally, type Triage, unpack } from "./triage_data";
 
 const BARS = 40;
 
@@ -20,12 +21,17 @@ const CLASSES: Record<Split, { names: string[]; labels: string[]; colours: strin
   },
 };
 
-type Call = (method: string, params?: object) => void;
-
 export function TriagePanel({ data, schema }: PanelProps<{ triage?: Triage }>) {
   const call = usePanelCalls(schema.view);
   const triage = data?.triage;
   const message = triage ? triage.message : "Counting …";
+  const opened = useOpened();
+  const before = useRef(opened);
+  useEffect(() => {
+    // pairs may have been decided on in the modal
+    if (before.current && !opened) call("refresh");
+    before.current = opened;
+  }, [opened, call]);
   return (
     <div className="argus" data-cy="argus-triage" style={{ overflow: "auto", padding: 12 }}>
       <style>{sheet}</style>
@@ -69,6 +75,7 @@ function Desk({ triage, call }: { triage: Triage; call: Call }) {
     <div style={{ display: "grid", gap: 10 }}>
       <Head triage={triage} call={call} />
       <Numbers sums={sums} known={known} failed={triage.failed} call={call} threshold={threshold} />
+      <Next triage={triage} call={call} />
       <div style={{ display: "grid", gap: 10, gridTemplateColumns: "repeat(auto-fit, minmax(min(300px, 100%), 1fr))" }}>
         <div className="argus-card">
           <Scores {...{ counts, binWidth: triage.bin_width, split, setSplit, threshold, setThreshold, known }} />
@@ -77,7 +84,7 @@ function Desk({ triage, call }: { triage: Triage; call: Call }) {
               Threshold
               <input data-cy="argus-threshold" type="number" min={0.01} max={1} step={0.01} value={threshold} onChange={(event) => setThreshold(Number(event.target.value))} style={{ width: 70, font: "inherit", color: ink.text, background: ink.page, border: `1px solid ${ink.line}`, borderRadius: 4, padding: "3px 6px" }} />
             </label>
-            <button data-cy="argus-apply" className="main" disabled={applying || !(threshold > 0 && threshold <= 1)} onClick={apply}>
+            <button data-cy="argus-apply" className={threshold === triage.threshold ? "" : "main"} disabled={applying || !(threshold > 0 && threshold <= 1)} onClick={apply}>
               {applying ? "Applying …" : "Apply"}
             </button>
             <span className="faint" data-cy="argus-applied">
@@ -92,7 +99,6 @@ function Desk({ triage, call }: { triage: Triage; call: Call }) {
           </div>
         )}
       </div>
-      <Next triage={triage} call={call} />
     </div>
   );
 }
@@ -110,21 +116,23 @@ function Head({ triage, call }: { triage: Triage; call: Call }) {
   const refresh = () => call("refresh");
   return (
     <div className="row wrap" style={{ gap: 6 }}>
-      <select data-cy="argus-run" aria-label="Run and query" value={triage.base} onChange={(event) => call("choose", { base: event.target.value })} style={{ flex: "1 1 100%" }}>
-        {triage.runs.map(({ base, label }) => (
-          <option key={base} value={base}>
-            {label}
-          </option>
-        ))}
-      </select>
+      <div className="row" style={{ flex: "1 1 100%", gap: 6 }}>
+        <select data-cy="argus-run" aria-label="Run and query" className="grow" value={triage.base} onChange={(event) => call("choose", { base: event.target.value })}>
+          {triage.runs.map(({ base, label }) => (
+            <option key={base} value={base}>
+              {label}
+            </option>
+          ))}
+        </select>
+        <button title="Count again" aria-label="Count again" onClick={refresh}>
+          ↻
+        </button>
+      </div>
       {tools.map(({ label, operator, params }) => (
         <button key={operator} data-cy={`argus-tool-${operator}`} onClick={() => prompt(OPERATORS + operator, params, { callback: refresh })}>
           {label}
         </button>
       ))}
-      <button title="Count again" aria-label="Count again" onClick={refresh}>
-        ↻
-      </button>
     </div>
   );
 }
@@ -141,11 +149,34 @@ function Numbers({ sums, known, failed, call, threshold }: { sums: Tally; known:
       : []),
     ...(failed ? [{ view: "failed", label: "failed", count: failed }] : []),
   ];
+  const reviews = [
+    { view: "open", label: "to review", count: sums.open },
+    { view: "confirmed", label: "confirmed", count: sums.confirmed },
+    { view: "rejected", label: "rejected", count: sums.rejected },
+    { view: "unsure", label: "unsure", count: sums.unsure },
+  ];
+  const show = (view: string) => call("show", { what: view, threshold });
   return (
-    <div style={{ display: "grid", gap: 8, gridTemplateColumns: "repeat(auto-fit, minmax(96px, 1fr))" }}>
+    <div style={{ display: "grid", gap: 8 }}>
+      <Cards cards={cards} show={show} />
+      <Cards cards={reviews} show={show} />
+    </div>
+  );
+}
+
+interface Card {
+  view: string;
+  label: string;
+  count: number;
+}
+
+/** Counts that are buttons: each shows its pairs in the grid. */
+function Cards({ cards, show }: { cards: Card[]; show(view: string): void }) {
+  return (
+    <div style={{ display: "grid", gap: 8, gridTemplateColumns: "repeat(auto-fit, minmax(84px, 1fr))" }}>
       {cards.map(({ view, label, count }) => (
-        <button key={view} data-cy={`argus-show-${view}`} title={`Show these in the grid`} onClick={() => call("show", { what: view, threshold })} style={{ textAlign: "left", padding: "6px 12px" }}>
-          <div className="argus-number" data-cy={`argus-count-${view}`}>
+        <button key={view} data-cy={`argus-show-${view}`} title="Show these in the grid" onClick={() => show(view)} style={{ textAlign: "left", padding: "4px 10px" }}>
+          <div className="argus-number" data-cy={`argus-count-${view}`} style={{ color: decisionInk[view] }}>
             {count.toLocaleString("en")}
           </div>
           <div className="faint">{label}</div>
@@ -196,51 +227,5 @@ function Scores({ counts, binWidth, split, setSplit, threshold, setThreshold, kn
         <span>heights ∝ √count</span>
       </div>
     </>
-  );
-}
-
-function Next({ triage, call }: { triage: Triage; call: Call }) {
-  return (
-    <div className="argus-card">
-      <div className="row wrap" style={{ marginBottom: 4 }}>
-        <h3 style={{ margin: 0, flex: "1 0 auto" }}>
-          Look at next
-        </h3>
-        <select data-cy="argus-ranking" aria-label="Order" style={{ flex: "0 1 230px" }} value={triage.ranking} onChange={(event) => call("rank", { ranking: event.target.value })}>
-          {triage.rankings.map(({ name, label }) => (
-            <option key={name} value={name}>
-              {label}
-            </option>
-          ))}
-        </select>
-        <button data-cy="argus-order-grid" onClick={() => call("show", { what: "ranked" })}>
-          Order the grid so
-        </button>
-      </div>
-      <ul className="argus-list" data-cy="argus-ranked">
-        {triage.ranked.map((each) => (
-          <RankedRow key={each.id} ranked={each} onOpen={() => call("open", { id: each.id })} />
-        ))}
-      </ul>
-      {triage.ranked.length === 0 && <p className="faint">Nothing left in this order.</p>}
-    </div>
-  );
-}
-
-function RankedRow({ ranked, onOpen }: { ranked: Ranked; onOpen(): void }) {
-  return (
-    <li data-cy="argus-ranked-row" title="Open this pair" onClick={onOpen}>
-      <span style={{ color: directionInk[ranked.direction] ?? directionInk.none, fontWeight: 700, width: 14, textAlign: "center" }}>
-        {directionSign[ranked.direction] ?? "·"}
-      </span>
-      <span className="cut grow">{ranked.name}</span>
-      <span className="cut faint grow">{ranked.query || "any change"}</span>
-      {ranked.review && (
-        <span className="chip" style={{ color: decisionInk[ranked.review] }}>
-          {ranked.review}
-        </span>
-      )}
-      <span style={{ fontVariantNumeric: "tabular-nums" }}>{ranked.score.toFixed(2)}</span>
-    </li>
   );
 }

@@ -60,14 +60,19 @@ export interface Tally {
   missed: number;
   false_alarms: number;
   known: number;
+  open: number;
+  confirmed: number;
+  rejected: number;
+  unsure: number;
 }
 
 /** What a threshold would mean, from the counts alone; exact at multiples of the bin width. */
 export function tally(counts: Count[], binWidth: number, threshold: number): Tally {
   const first = Math.round(threshold / binWidth);
-  const sum: Tally = { flagged: 0, quiet: 0, missed: 0, false_alarms: 0, known: 0 };
-  for (const { bin, truth, count } of counts) {
+  const sum: Tally = { flagged: 0, quiet: 0, missed: 0, false_alarms: 0, known: 0, open: 0, confirmed: 0, rejected: 0, unsure: 0 };
+  for (const { bin, truth, review, count } of counts) {
     const flagged = bin >= first;
+    sum[review || "open"] += count;
     sum[flagged ? "flagged" : "quiet"] += count;
     if (truth) sum.known += count;
     if (truth === "change" && !flagged) sum.missed += count;

@@ -27,17 +27,37 @@ BESIDE = (
 """Fields of a run that go into its own group of the sidebar, in this order."""
 
 
+HEATMAP_COLOUR = "#e63c28"
+"""As `results.APPEARED`: the App draws evidence in one colour, whatever its sign."""
+
+REGION_COLOUR = "#ffe14d"
+
+
 def shown_fields(run_bases: Sequence[str]) -> list[str]:
-    """What is switched on: the heatmap and the regions of the first query, more would cover each other."""
-    first = RunFields.of(run_bases[0])
-    return [first.heatmap, first.regions]
+    """What is switched on: the heatmap of the first query; more would cover it."""
+    return [RunFields.of(run_bases[0]).heatmap]
 
 
 def present_run(dataset: Dataset, run_bases: Sequence[str]) -> None:
-    """Switch a run's labels on and gather its fields; without this the App leaves every heatmap off."""
+    """Switch a run's heatmap on and gather its fields; without this the App leaves every heatmap off."""
     dataset.app_config.active_fields = ActiveFields(paths=shown_fields(run_bases))
+    save_workspace(dataset)
     for base in run_bases:
+        colour_fields(dataset, base)
         gather_fields(dataset, base)
+
+
+def colour_fields(dataset: Dataset, base: str) -> None:
+    """Give heatmap and regions a colour that shows on most parts, unless the user chose one."""
+    names = RunFields.of(base)
+    scheme: Any = dataset.app_config.color_scheme or fo.ColorScheme()
+    fields = list(scheme.fields or [])
+    for path, colour in ((names.heatmap, HEATMAP_COLOUR), (names.regions, REGION_COLOUR)):
+        if path not in [entry["path"] for entry in fields]:
+            fields.append({"path": path, "fieldColor": colour})
+    scheme.fields = fields
+    dataset.app_config.color_scheme = scheme
+    dataset.save()
 
 
 def gather_fields(dataset: Dataset, base: str) -> None:
@@ -57,8 +77,30 @@ def gather_fields(dataset: Dataset, base: str) -> None:
     dataset.save()
 
 
-def drop_group(dataset: Dataset, base: str) -> None:
-    """Take a run's group off the sidebar."""
+WORKSPACE = "Argus triage"
+TRIAGE_PANEL = "argus_triage"
+
+
+def triage_space() -> Any:
+    """The grid with the triage panel beside it, for `fo.launch_app(spaces=...)`."""
+    grid, triage = fo.Panel(type="Samples", pinned=True), fo.Panel(type=TRIAGE_PANEL)
+    sides = [fo.Space(children=[panel], active_child=panel.component_id) for panel in (grid, triage)]
+    return fo.Space(children=sides, orientation="horizontal", sizes=[0.56, 0.44])
+
+
+def save_workspace(dataset: Dataset) -> None:
+    """Put that layout where the App lists workspaces."""
+    if not dataset.has_workspace(WORKSPACE):
+        told = "The grid, and beside it scores, threshold and what to look at next"
+        dataset.save_workspace(WORKSPACE, triage_space(), description=told)
+
+
+def drop_run(dataset: Dataset, base: str) -> None:
+    """Forget how a run's fields were shown: their group in the sidebar and their colours."""
     groups = list(dataset.app_config.sidebar_groups or [])
     dataset.app_config.sidebar_groups = [group for group in groups if group.name != base] or None
+    scheme: Any = dataset.app_config.color_scheme
+    if scheme and scheme.fields:
+        gone = RunFields.of(base).all()
+        scheme.fields = [entry for entry in scheme.fields if entry["path"] not in gone]
     dataset.save()

@@ -20,7 +20,7 @@ from argus_fiftyone.dataset.fields import CHANGE, PAIR_ID, QUERY, Dataset, RunFi
 from argus_fiftyone.dataset.ground_truth import evaluation_reports
 from argus_fiftyone.dataset.runs import list_runs, run_queries, run_record, threshold_of
 from argus_fiftyone.dataset.slices import AFTER, PairSample, after_slice, pairs_in
-from argus_fiftyone.labels import ANY_CHANGE, read_heatmap
+from argus_fiftyone.labels import ANY_CHANGE, DECISIONS, read_heatmap
 from argus_fiftyone.pictures import PictureError, read_picture, resize, write_whole
 from argus_fiftyone.reports import Report, ShownPair, as_html
 
@@ -33,15 +33,18 @@ class ExportError(ValueError):
     """There is nothing to export; the message says what comes first."""
 
 
-def export_report(dataset: Dataset, field: str, folder: Path, most: int = SHOWN) -> Iterator[Progress]:
+def export_report(
+    dataset: Dataset, field: str, folder: Path, most: int = SHOWN, confirmed: bool = False
+) -> Iterator[Progress]:
     """Write the report of a heatmap field into a folder, yielding progress.
 
     report.html opens by itself anywhere; pairs.csv has a row per pair; regions.json has
     the regions at the threshold in COCO's format, by FiftyOne's exporter. Regions that a
-    reviewer rejected stay out of it.
+    reviewer rejected stay out of it; flagged pairs that one rejected are shown without pictures.
 
     Args:
-        most: flagged pairs shown with pictures, strongest first.
+        most: pairs shown with pictures, strongest first.
+        confirmed: show the pairs that a reviewer confirmed, in place of those flagged.
 
     Raises:
         ExportError: if the field has no scores.
@@ -51,19 +54,28 @@ def export_report(dataset: Dataset, field: str, folder: Path, most: int = SHOWN)
         raise ExportError(f"{field!r} has no scores: compute or evaluate heatmaps first")
     rows = _rows(dataset, names)
     threshold = threshold_of(dataset, field)
-    flagged = [row for row in rows if row["score"] is not None and row["score"] >= threshold]
-    flagged.sort(key=lambda row: -row["score"])
-    total = len(flagged[:most]) + 2
+    chosen = _chosen(rows, threshold, confirmed)
+    total = len(chosen[:most]) + 2
     shown = []
-    for done, row in enumerate(flagged[:most]):
+    for done, row in enumerate(chosen[:most]):
         yield Progress(done, total, note=f"pictures of {row[PAIR_ID]}")
         shown.append(_shown(dataset, names, row, threshold))
     yield Progress(total - 2, total, note="tables and regions")
     write_whole(folder / "pairs.csv", _as_csv(rows))
     _export_regions(dataset, names, threshold, folder / "regions.json")
-    page = as_html(_report(dataset, field, rows, shown, len(flagged), threshold))
+    page = as_html(_report(dataset, field, rows, shown, threshold, confirmed))
     write_whole(folder / "report.html", page.encode())
     yield Progress(total, total, note=f"written to {folder}")
+
+
+def _chosen(rows: list[dict[str, Any]], threshold: float, confirmed: bool) -> list[dict[str, Any]]:
+    """The pairs to show, strongest first."""
+    scored = [row for row in rows if row["score"] is not None]
+    if confirmed:
+        chosen = [row for row in scored if row["review"] == "confirmed"]
+    else:
+        chosen = [row for row in scored if row["score"] >= threshold and row["review"] != "rejected"]
+    return sorted(chosen, key=lambda row: -row["score"])
 
 
 def _rows(dataset: Dataset, names: RunFields) -> list[dict[str, Any]]:
@@ -129,15 +141,16 @@ def _report(
     field: str,
     rows: list[dict[str, Any]],
     shown: list[ShownPair],
-    flagged: int,
     threshold: float,
+    confirmed: bool,
 ) -> Report:
     scores = np.array([row["score"] for row in rows if row["score"] is not None], float)
     truth = next((r for r in evaluation_reports(dataset) if r["field"] == field), None)
     curve = truth["pair_curve"] if truth else {"recall": [], "precision": []}
-    reviewed = sum(bool(row["review"]) for row in rows)
+    flagged = int((scores >= threshold).sum())
     numbers = [("pairs", str(len(rows))), ("flagged", str(flagged)), ("quiet", str(len(scores) - flagged))]
-    numbers += [("reviewed", str(reviewed)), ("failed", str(sum(bool(row["error"]) for row in rows)))]
+    numbers += [(decision, str(sum(row["review"] == decision for row in rows))) for decision in DECISIONS]
+    numbers += [("failed", str(sum(bool(row["error"]) for row in rows)))]
     return Report(
         title=f"Changes in {dataset.name}",
         subtitle=_subtitle(dataset, field),
@@ -148,7 +161,8 @@ def _report(
         metrics=_metrics(truth),
         settings=_settings(dataset, field, threshold),
         pairs=shown,
-        left_out=flagged - len(shown),
+        shown="Confirmed pairs" if confirmed else "Flagged pairs",
+        left_out=len(_chosen(rows, threshold, confirmed)) - len(shown),
     )
 
 

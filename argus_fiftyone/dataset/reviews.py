@@ -36,7 +36,11 @@ def review_pairs(dataset: Dataset, field: str, sample_ids: Sequence[str], decisi
 
 
 def review_regions(dataset: Dataset, field: str, label_ids: Sequence[str], decision: str | None) -> int:
-    """Tag regions with a decision in place of an earlier one; None withdraws; returns how many."""
+    """Tag regions with a decision in place of an earlier one; None withdraws; returns how many.
+
+    The pairs follow, so that nobody decides twice: one confirmed region confirms its pair;
+    where all regions are rejected, an undecided pair is rejected.
+    """
     _check(decision)
     regions = RunFields.of(field).regions
     if not dataset.has_sample_field(regions):
@@ -46,7 +50,28 @@ def review_regions(dataset: Dataset, field: str, label_ids: Sequence[str], decis
     chosen.untag_labels(list(DECISIONS), label_fields=regions)
     if decision:
         chosen.tag_labels(decision, label_fields=regions)
+    _let_pairs_follow(dataset, RunFields.of(field), [str(i) for i in chosen.values("id")], decision)
     return found
+
+
+def _let_pairs_follow(dataset: Dataset, names: RunFields, after_ids: list[str], decision: str | None) -> None:
+    if decision not in ("confirmed", "rejected"):
+        return
+    if not dataset.has_sample_field(names.review):
+        dataset.add_sample_field(names.review, fo.StringField)
+    view = dataset.select_group_slices(AFTER).select(after_ids)
+    rows = zip(*view.values(["id", names.review, f"{names.regions}.detections.tags"]), strict=True)
+    followed = {str(i): pair_decision(review, tags or []) for i, review, tags in rows}
+    dataset.set_values(names.review, followed, key_field="id")
+
+
+def pair_decision(review: str | None, tags_of_regions: Sequence[Sequence[str]]) -> str | None:
+    """What is decided on a pair, given what was and the tags of its regions; app/src/pair.ts has the same."""
+    if any("confirmed" in tags for tags in tags_of_regions):
+        return "confirmed"
+    if not review and tags_of_regions and all("rejected" in tags for tags in tags_of_regions):
+        return "rejected"
+    return review
 
 
 def _check(decision: str | None) -> None:

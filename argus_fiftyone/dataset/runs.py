@@ -11,7 +11,7 @@ from typing import Any
 import fiftyone as fo
 
 from argus_fiftyone import __version__
-from argus_fiftyone.dataset.appearance import drop_group, gather_fields
+from argus_fiftyone.dataset.appearance import colour_fields, drop_run, gather_fields
 from argus_fiftyone.dataset.evaluations import (
     delete_evaluations,
     delete_views,
@@ -166,7 +166,8 @@ def rename_run(dataset: Dataset, key: str, new_key: str) -> None:
     thresholds = {new: record["thresholds"][old] for old, new in zip(record["bases"], new_bases, strict=True)}
     update_run(dataset, new_key, bases=new_bases, thresholds=thresholds)
     for old, new in zip(record["bases"], new_bases, strict=True):
-        drop_group(dataset, old)
+        drop_run(dataset, old)
+        colour_fields(dataset, new)
         gather_fields(dataset, new)
         _rename_evaluation(dataset, old, new)
 
@@ -190,7 +191,7 @@ def delete_run(dataset: Dataset, key: str) -> int:
     for base in record["bases"]:
         delete_views(dataset, base)
         delete_evaluations(dataset, base)
-        drop_group(dataset, base)
+        drop_run(dataset, base)
     present = [name for name in names if dataset.has_sample_field(name)]
     dataset.mask_targets = {n: t for n, t in dataset.mask_targets.items() if n not in names}
     if present:

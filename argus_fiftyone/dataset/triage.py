@@ -25,6 +25,9 @@ RANKINGS = {
     "missed": "Missed changes, weakest first",
     "quiet": "Quiet pairs, strongest first",
     "flagged": "Flagged pairs, strongest first",
+    "confirmed": "Confirmed, strongest first",
+    "rejected": "Rejected, strongest first",
+    "unsure": "Unsure, strongest first",
     "failed": "Failed pairs",
 }
 
@@ -37,11 +40,19 @@ class Order:
         members: whether a pair belongs.
         key: a number.
         sign: 1 for rising keys first, -1 for falling.
+        all: whether a pair belongs or did before it was decided on; places count these, and
+            the way back leads over them, so that a decision can be corrected.
     """
 
     members: ViewExpression
     key: ViewExpression
     sign: int = -1
+    all: ViewExpression | None = None
+
+    @property
+    def walked(self) -> ViewExpression:
+        """`all`, where it differs from the members."""
+        return self.members if self.all is None else self.all
 
 
 def order_of(samples: Samples, base: str, ranking: str, threshold: float) -> Order:
@@ -53,17 +64,19 @@ def order_of(samples: Samples, base: str, ranking: str, threshold: float) -> Ord
     names = RunFields.of(base)
     score = F(names.score)
     scored = score != None  # noqa: E711 - an expression for the database
-    undecided = scored
+    undecided, decided = scored, dict.fromkeys(DECISIONS, F(names.score).is_in([]))
     if samples.has_sample_field(names.review):
         undecided = scored & ~F(names.review).is_in(list(DECISIONS))
+        decided = {decision: scored & (F(names.review) == decision) for decision in DECISIONS}
     orders = {
-        "open": Order(undecided, score),
+        "open": Order(undecided, score, all=scored),
         "strongest": Order(scored, score),
-        "uncertain": Order(undecided, (score - threshold).abs(), 1),
+        "uncertain": Order(undecided, (score - threshold).abs(), 1, all=scored),
         "false_alarms": Order(scored & (score >= threshold) & (F(CHANGE) == "nochange"), score),
         "missed": Order(scored & (score < threshold) & (F(CHANGE) == "change"), score, 1),
         "quiet": Order(scored & (score < threshold), score),
         "flagged": Order(scored & (score >= threshold), score),
+        **{decision: Order(members, score) for decision, members in decided.items()},
     }
     return orders[ranking]
 
@@ -109,7 +122,7 @@ def place_of(samples: Samples, base: str, after_id: str, ranking: str, threshold
     """
     order = order_of(samples, base, _ordered(ranking), threshold)
     own = _own_key(samples, order, after_id)
-    members = after_slice(samples).match(order.members)
+    members = after_slice(samples).match(order.walked)
     if own is None:
         return Place(0, members.count())
     sides = members.count_values(_beyond(order, own, after_id, back=True).if_else("earlier", "rest"))
@@ -120,10 +133,13 @@ def place_of(samples: Samples, base: str, after_id: str, ranking: str, threshold
 def neighbour(
     samples: Samples, base: str, after_id: str, ranking: str, threshold: float, back: bool
 ) -> str | None:
-    """The after-slice id of the pair that follows in a ranking (or precedes); None at its end."""
+    """The after-slice id of the pair that follows in a ranking (or precedes); None at its end.
+
+    The way on leads over members only; the way back over those decided on, too.
+    """
     order = order_of(samples, base, _ordered(ranking), threshold)
     own = _own_key(samples, order, after_id)
-    members = after_slice(samples).match(order.members)
+    members = after_slice(samples).match(order.walked if back else order.members)
     if own is not None:
         members = members.match(_beyond(order, own, after_id, back))
     turn = -1 if back else 1

@@ -9,7 +9,7 @@ import fiftyone as fo
 import fiftyone.operators as foo
 from fiftyone.operators import types
 
-from argus_fiftyone.dataset.appearance import shown_fields
+from argus_fiftyone.dataset.appearance import TRIAGE_PANEL, shown_fields
 from argus_fiftyone.dataset.computing import compute_heatmaps
 from argus_fiftyone.dataset.fields import Samples
 from argus_fiftyone.dataset.previews import Preview, preview_heatmaps
@@ -75,6 +75,7 @@ class ComputeChangeHeatmaps(ArgusOperator):
         yield from relay(ctx, compute_heatmaps(target(ctx), key, queries, settings, overwrite, refined))
         yield ctx.ops.reload_dataset()
         yield ctx.ops.set_active_fields(shown_fields(run_record(ctx.dataset, key)["bases"]))
+        yield ctx.ops.open_panel(TRIAGE_PANEL, layout="horizontal")
         yield show_run(ctx, ctx.dataset, key)
 
     def __call__(

@@ -10,8 +10,11 @@ from fiftyone.operators import types
 
 from argus_fiftyone.dataset.exporting import SHOWN, export_report
 from argus_fiftyone.dataset.fields import Dataset
+from argus_fiftyone.dataset.reviews import review_counts
 from argus_fiftyone.operators.base import ArgusOperator, relay
 from argus_fiftyone.operators.forms import ask_reviewed_field, is_paired, refuse
+
+FLAGGED, CONFIRMED = "flagged", "confirmed"
 
 
 class ExportReport(ArgusOperator):
@@ -33,20 +36,47 @@ class ExportReport(ArgusOperator):
             chosen = Path(ctx.params.get("folder") or default)
             if chosen.is_file():
                 refuse(folder, "This is a file: name a folder.")
-            inputs.int("most", default=SHOWN, min=0, label="Flagged pairs with pictures, at most")
+            _ask_pairs(ctx, inputs, field)
+            inputs.int("most", default=SHOWN, min=0, label="Pairs with pictures, at most")
         return types.Property(inputs, view=types.View(label="Export a change report"))
 
     def execute(self, ctx: Any) -> Iterator[Any]:
         folder = Path(ctx.params["folder"]).expanduser()
         most = ctx.params.get("most")
         yield from relay(
-            ctx, export_report(ctx.dataset, ctx.params["field"], folder, SHOWN if most is None else most)
+            ctx,
+            export_report(
+                ctx.dataset,
+                ctx.params["field"],
+                folder,
+                SHOWN if most is None else most,
+                ctx.params.get("pairs") == CONFIRMED,
+            ),
         )
         yield ctx.ops.notify(f"Report written to {folder / 'report.html'}", variant="success")
 
     def __call__(
-        self, dataset: Dataset, field: str, folder: str, most: int = SHOWN, delegate: bool = False
+        self,
+        dataset: Dataset,
+        field: str,
+        folder: str,
+        most: int = SHOWN,
+        pairs: str = FLAGGED,
+        delegate: bool = False,
     ) -> Path:
-        """The path of the page; pairs.csv and regions.json lie beside it."""
-        self.call(dataset, delegate, field=field, folder=str(folder), most=most)
+        """The path of the page; pairs.csv and regions.json lie beside it.
+
+        pairs: which to show with pictures, "flagged" (without those rejected) or "confirmed".
+        """
+        self.call(dataset, delegate, field=field, folder=str(folder), most=most, pairs=pairs)
         return Path(folder) / "report.html"
+
+
+def _ask_pairs(ctx: Any, inputs: types.Object, field: str) -> None:
+    """Confirmed pairs once there are any: that is what a review is for."""
+    any_confirmed = review_counts(ctx.dataset, field).get(CONFIRMED)
+    choices = types.RadioGroup(orientation="horizontal")
+    choices.add_choice(FLAGGED, label="Flagged and not rejected")
+    choices.add_choice(CONFIRMED, label="Confirmed by a reviewer")
+    default = CONFIRMED if any_confirmed else FLAGGED
+    inputs.enum("pairs", choices.values(), default=default, label="Pairs to show", view=choices)

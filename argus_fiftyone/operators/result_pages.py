@@ -14,9 +14,8 @@ from argus_fiftyone.dataset.reviews import flagged_count
 from argus_fiftyone.dataset.runs import run_record
 
 NEXT_STEPS = """**Next**
-- Open the panel *Argus triage* (the + beside *Samples*): what to look at next, threshold, counts.
-- Open a pair and choose *Argus review* beside its picture: blink, swipe, confirm or reject.
-- *Evaluate change heatmaps* where there are masks; *Export change report* to hand over."""
+- Press *Review* in the panel *Argus triage*, which is open now beside the grid: confirm or reject by key.
+- Set the threshold there; *Evaluate* measures against masks, *Report* writes a page to hand over."""
 
 
 def show_run(ctx: Any, dataset: Dataset, key: str) -> Any:

@@ -11,7 +11,7 @@ import fiftyone.operators.types as types
 from argus_fiftyone.dataset import scores, triage
 from argus_fiftyone.dataset.fields import PAIR_ID, QUERY, RunFields
 from argus_fiftyone.dataset.reviews import review_counts, review_pairs, review_regions
-from argus_fiftyone.dataset.slices import AFTER, BEFORE, NotPairedError, check_paired
+from argus_fiftyone.dataset.slices import AFTER, BEFORE, NotPairedError, check_paired, facing_after
 from argus_fiftyone.labels import decision_on
 from argus_fiftyone.panels.chosen import chosen, chosen_ranking, remember
 
@@ -53,23 +53,35 @@ class ReviewPanel(foo.Panel):
         order = (choice.base, ctx.params["after_id"], chosen_ranking(ctx), choice.threshold)
         wanted = triage.neighbour(ctx.view, *order, back=ctx.params["by"] < 0)
         if wanted is None:
-            ctx.ops.notify("That was the last pair in this order.", variant="info")
+            ctx.ops.notify(_at_the_end(ctx, choice.base), variant="info")
             return
         sample = ctx.dataset.select_group_slices(AFTER).select(wanted).first()
         ctx.ops.open_sample(id=wanted, group_id=sample[ctx.dataset.group_field].id)
 
     def decide(self, ctx: Any) -> None:
-        """Store a decision on the pair, or on one region of it."""
+        """Store a decision on the pair, or on one region of it; then go on where `by` says so."""
         base, region, decision = (ctx.params[name] for name in ("base", "region_id", "decision"))
         if region:
             review_regions(ctx.dataset, base, [region], decision)
         else:
             review_pairs(ctx.dataset, base, [ctx.params["after_id"]], decision)
+        if ctx.params.get("by"):
+            self.go(ctx)
 
     def render(self, ctx: Any) -> types.Property:
         calls = {call.__name__: call for call in (self.show, self.choose, self.go, self.decide)}
         view = types.View(component="ArgusReview", composite_view=True, **calls)
         return types.Property(types.Object(), view=view)
+
+
+def _at_the_end(ctx: Any, base: str) -> str:
+    counts = review_counts(ctx.view, base)
+    total = facing_after(ctx.view).exists(RunFields.of(base).score).count()
+    told = ", ".join(f"{count} {decision}" for decision, count in counts.items())
+    left = total - sum(counts.values())
+    if left:
+        return f"That was the last pair in this order; {left} of {total} are not decided yet."
+    return f"All {total} pairs are decided: {told}. The triage panel lists them; Report hands them over."
 
 
 def describe(ctx: Any, opened: str) -> dict[str, Any]:
@@ -94,10 +106,11 @@ def describe(ctx: Any, opened: str) -> dict[str, Any]:
     shown = {
         **describe_pair(group[BEFORE], group[AFTER], RunFields.of(choice.base)),
         "base": choice.base,
+        "threshold": choice.threshold,
         "runs": [{"base": each.base, "label": each.label} for each in available],
         "place": place.number,
         "total": place.total,
-        "decided": sum(review_counts(ctx.dataset, choice.base).values()),
+        "decided": sum(review_counts(ctx.view, choice.base).values()),
     }
     return {"pair": shown, "message": ""}
 
@@ -113,14 +126,15 @@ def _group_of(dataset: fo.Dataset, opened: str) -> dict[str, fo.Sample] | None:
 
 def describe_pair(before: fo.Sample, after: fo.Sample, names: RunFields) -> dict[str, Any]:
     """What is stored about one pair under the names of a run."""
-    regions = _value(after, names.regions)
+    regions, heatmap = _value(after, names.regions), _value(after, names.heatmap)
     return {
         "name": _value(after, PAIR_ID) or after.filename,
         "after_id": after.id,
         "before": _picture(before),
         "after": _picture(after),
         "warp": list(_value(after, names.warp) or []) or None,
-        "heatmap": getattr(_value(after, names.heatmap), "map_path", None),
+        "heatmap": getattr(heatmap, "map_path", None),
+        "signed": heatmap["signed_map_path"] if heatmap and heatmap.has_field("signed_map_path") else None,
         "query": _value(after, QUERY) or "",
         "score": _value(after, names.score),
         "direction": _value(after, names.direction) or "none",

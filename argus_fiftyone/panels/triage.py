@@ -14,7 +14,7 @@ from argus_fiftyone.dataset.slices import AFTER, NotPairedError, after_slice, ch
 from argus_fiftyone.panels.chosen import chosen, chosen_ranking, remember
 
 NO_RUN = "No heatmaps yet. Compute change heatmaps first, then sort out here what they found."
-LISTED = ("open", "strongest", "uncertain", "false_alarms", "missed")
+LISTED = ("open", "strongest", "uncertain", "confirmed", "rejected", "unsure", "false_alarms", "missed")
 
 
 class TriagePanel(foo.Panel):

@@ -90,7 +90,7 @@ def test_decisions_by_keys_are_there_after_a_reload(page, address, plates):
     panel.locator('[data-cy="argus-ranked-row"]', has_text="plate-05").click()
     review = flows.open_review(page)
     review.get_by_text("plate-05").wait_for()
-    flows.press(page, "ArrowDown", "y", "n", "ArrowDown", "u")
+    flows.press(page, "g", "ArrowDown", "y", "n", "ArrowDown", "u")
     decisions = ["unsure", "confirmed", "rejected"]
     flows.expect_decisions(review, decisions)
     page.wait_for_timeout(flows.SETTLE_MS)
@@ -101,6 +101,32 @@ def test_decisions_by_keys_are_there_after_a_reload(page, address, plates):
     review = flows.open_review(page)
     review.get_by_text("plate-05").wait_for()
     flows.expect_decisions(review, decisions)
+
+
+def test_one_key_per_pair_leads_through_the_review_to_the_confirmed_list(page, address, plates):
+    flows.open_dataset(page, address, plates.name)
+    panel = flows.open_triage(page)
+    panel.locator('[data-cy="argus-start"]').click()
+    review = page.locator('[data-cy="argus-review"]')
+    order = ("plate-01", "plate-05", "plate-03", "plate-04", "plate-07", "plate-02")
+    for name in order:
+        review.get_by_text(name, exact=True).wait_for()
+        flows.press(page, {"plate-04": "n", "plate-07": "u", "plate-02": "u"}.get(name, "y"))
+    review.get_by_text(order[-1], exact=True).wait_for(state="detached")
+    flows.press(page, "ArrowLeft")
+    review.get_by_text(order[-1], exact=True).wait_for()
+    flows.expect_decisions(review, ["unsure"])
+    flows.close_modal(page)
+    confirmed = panel.locator('[data-cy="argus-count-confirmed"]')
+    confirmed.get_by_text("3", exact=True).wait_for()
+    confirmed.click()
+    flows.wait_for_pictures(page, 3)
+    assert plates.reload() or plates.count_values("argus_review") == {
+        "confirmed": 3,
+        "rejected": 1,
+        "unsure": 2,
+        None: 2,
+    }
 
 
 def test_arrow_keys_walk_the_triage_order(page, address, plates):
