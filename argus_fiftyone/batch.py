@@ -1,13 +1,18 @@
 """Many pairs: reading, aligning, encoding and answering overlap; one outcome each, in order.
 
-Some threads decode and align, one encodes, one turns features into heatmaps. What is on
-its way has a bound, so memory does not grow with the number of pairs, and one bad pair
-never sinks the rest.
+Some threads decode and align, others encode and weigh, one puts the queries. What is on its
+way has a bound, so memory does not grow with the number of pairs, and one bad pair never
+sinks the rest.
+
+On a CPU every core encodes a pair of its own, with one torch thread. That is quicker than all
+cores on one pair, which wait for each other at every layer, and it gives the same bits
+wherever it runs: sums over several threads are rounded as they happen to be shared out.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,6 +30,9 @@ from argus_fiftyone.settings import Settings
 
 MOST_READERS = 4
 """Threads that decode and align; more only take cores from a CPU encoder."""
+
+MOST_LANES = 16
+"""Pairs in encoders at the same time, on a CPU; each holds some 0.3 GB of activations."""
 
 CUDA_BATCH = 8
 """Pairs per encoder call on a GPU. On a CPU it is one: the same bits whatever comes beside it."""
@@ -52,6 +60,7 @@ def compare_pairs(
     queries: Sequence[str | Query] | None = None,
     *,
     batch: int | None = None,
+    lanes: int | None = None,
     readers: int | None = None,
     cache: FeatureCache | None = None,
 ) -> Generator[Outcome, None, None]:
@@ -61,22 +70,22 @@ def compare_pairs(
         queries: asked of every pair instead of the pair's own query.
         batch: pairs per encoder call, taken from those that are ready and of one size; None
             leaves it to the device. Above 1, sums may be rounded differently in the last bit.
+        lanes: encoder calls at the same time; None: on a CPU as many as torch may use threads.
         readers: threads that decode and align.
         cache: where features and evidence are looked up and kept; None takes the folder that
             ARGUS_CACHE names, if it names one.
     """
     cache = cache or FeatureCache.from_environment()
     remembering = RememberingEncoder(encoder, cache)
+    on_cpu = remembering.device.type == "cpu"
     batch = batch or (CUDA_BATCH if remembering.device.type == "cuda" else 1)
+    lanes = lanes or (min(MOST_LANES, torch.get_num_threads()) if on_cpu else 1)
     readers = readers or min(MOST_READERS, os.cpu_count() or 1)
-    reading, encoding, answering = (
-        ThreadPoolExecutor(readers, "argus-read"),
-        ThreadPoolExecutor(1, "argus-encode"),
-        _answering_thread(),
-    )
+    reading = ThreadPoolExecutor(readers, "argus-read")
+    encoding, answering = _one_core_threads(lanes, "argus-encode"), _one_core_threads(1, "argus-answer")
     work = _Work(remembering, settings, list(queries or ()), batch, answering, cache)
     try:
-        yield from _stream(iter(pairs), work, readers + 4 * batch, reading, encoding)
+        yield from _stream(iter(pairs), work, lanes, readers, (reading, encoding))
     finally:
         for pool in (reading, encoding, answering):
             pool.shutdown(wait=True, cancel_futures=True)
@@ -90,7 +99,7 @@ class _Slot:
         prepared: its pictures, or its evidence where the cache has it.
         key: under which its evidence is kept; None without a cache.
         submitted: whether the encoding thread was told of it.
-        taken: whether it has gone to the encoder; only the encoding thread looks.
+        taken: whether it has gone to an encoder.
     """
 
     pair: Pair
@@ -102,17 +111,22 @@ class _Slot:
 
 
 def _stream(
-    pairs: Iterator[Pair], work: _Work, ahead: int, reading: ThreadPoolExecutor, encoding: ThreadPoolExecutor
+    pairs: Iterator[Pair],
+    work: _Work,
+    lanes: int,
+    readers: int,
+    pools: tuple[ThreadPoolExecutor, ThreadPoolExecutor],
 ) -> Iterator[Outcome]:
-    """Outcomes in order, with `ahead` pairs in preparation and two batches at most beyond it."""
-    window: deque[_Slot] = deque()
+    """Outcomes in order; at most two batches per lane, and what the readers hold, are on their way."""
+    (reading, encoding), window = pools, deque[_Slot]()
+    ahead, begun = readers + 2 * (lanes + 1) * work.batch, (lanes + 1) * work.batch
     while True:
         for pair in islice(pairs, ahead - len(window)):
             window.append(_Slot(pair))
             window[-1].prepared = reading.submit(work.prepare, window[-1])
         if not window:
             return
-        for slot in islice(window, 2 * work.batch):
+        for slot in islice(window, begun):
             if not slot.submitted:
                 slot.submitted = True
                 encoding.submit(work.encode_from, slot, tuple(window))
@@ -122,7 +136,7 @@ def _stream(
 
 @dataclass
 class _Work:
-    """The stages of one run, each called in its own thread."""
+    """The stages of one run, each called in threads of its own."""
 
     encoder: RememberingEncoder
     settings: Settings
@@ -130,6 +144,7 @@ class _Work:
     batch: int
     answering: ThreadPoolExecutor
     cache: FeatureCache | None
+    choosing: threading.Lock = field(default_factory=threading.Lock)
 
     def prepare(self, slot: _Slot) -> Prepared | Evidence:
         """Read and align a pair, or take its evidence from the cache."""
@@ -143,14 +158,15 @@ class _Work:
 
     def encode_from(self, first: _Slot, window: tuple[_Slot, ...]) -> None:
         """Encode a slot, together with others that are ready and of its size."""
-        if first.taken:
-            return
-        shape = _shape(first)
-        free = (slot for slot in window if shape and slot is not first and not slot.taken)
-        others = (slot for slot in free if slot.prepared.done() and _shape(slot) == shape)
-        slots = [first, *islice(others, self.batch - 1)]
-        for slot in slots:
-            slot.taken = True
+        shape = _shape(first)  # waits for the reader, so it comes before the lock
+        with self.choosing:
+            if first.taken:
+                return
+            free = (slot for slot in window if shape and slot is not first and not slot.taken)
+            others = (slot for slot in free if slot.prepared.done() and _shape(slot) == shape)
+            slots = [first, *islice(others, self.batch - 1)]
+            for slot in slots:
+                slot.taken = True
         self.encode(slots)
 
     def encode(self, slots: list[_Slot]) -> None:
@@ -168,22 +184,29 @@ class _Work:
             return
         for slot, one in zip(slots, ready, strict=True):
             seen = (next(features), next(features)) if isinstance(one, Prepared) else ()
-            self.answering.submit(self.answer, slot, one, *seen)
+            self.weigh(slot, one, *seen)
 
-    def answer(self, slot: _Slot, ready: Prepared | Evidence, *seen: PictureFeatures) -> None:
-        """Turn features or known evidence into the outcome."""
+    def weigh(self, slot: _Slot, ready: Prepared | Evidence, *seen: PictureFeatures) -> None:
+        """Turn features into evidence, keep it, and hand it on to the answering thread."""
         try:
-            evidence = ready if isinstance(ready, Evidence) else self._weigh(slot, ready, *seen)
+            if isinstance(ready, Prepared):
+                evidence = weigh(ready, *seen, self.encoder)
+                if self.cache and slot.key:
+                    self.cache.put(slot.key, *evidence_entry(evidence))
+            else:
+                evidence = ready
+        except Exception as error:  # as above
+            slot.outcome.set_result(failure(slot.pair, error))
+        else:
+            self.answering.submit(self.answer, slot, evidence)
+
+    def answer(self, slot: _Slot, evidence: Evidence) -> None:
+        """Turn evidence into the outcome; in one thread, so that each prompt is read once."""
+        try:
             asked = self.queries or [slot.pair.query]
             slot.outcome.set_result(Outcome(slot.pair, answer(evidence, asked, self.encoder, self.settings)))
         except Exception as error:  # as above
             slot.outcome.set_result(failure(slot.pair, error))
-
-    def _weigh(self, slot: _Slot, prepared: Prepared, old: PictureFeatures, new: PictureFeatures) -> Evidence:
-        evidence = weigh(prepared, old, new, self.encoder)
-        if self.cache and slot.key:
-            self.cache.put(slot.key, *evidence_entry(evidence))
-        return evidence
 
 
 def _shape(slot: _Slot) -> tuple[int, ...] | None:
@@ -197,14 +220,21 @@ def failure(pair: Pair, error: BaseException) -> Outcome:
     return Outcome(pair, error=" ".join(str(error).split()) or type(error).__name__)
 
 
-def _answering_thread() -> ThreadPoolExecutor:
-    """One thread whose torch operations use one core: the others belong to the encoder.
+def _one_core_threads(count: int, name: str) -> ThreadPoolExecutor:
+    """Threads whose torch operations use one core each.
 
     torch keeps the number of threads per calling thread, and a default for threads to come,
-    which is put back here.
+    which is put back here. A thread takes the default when it first asks, so it has to ask
+    before it is told, or it would forget.
     """
-    before = torch.get_num_threads()
-    pool = ThreadPoolExecutor(1, "argus-answer")
-    pool.submit(torch.set_num_threads, 1).result()
+    before, all_there = torch.get_num_threads(), threading.Barrier(count)
+
+    def settle(_: int) -> None:
+        torch.get_num_threads()
+        torch.set_num_threads(1)
+        all_there.wait()
+
+    pool = ThreadPoolExecutor(count, name)
+    list(pool.map(settle, range(count)))
     torch.set_num_threads(before)
     return pool

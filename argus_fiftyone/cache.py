@@ -12,7 +12,9 @@ import hashlib
 import json
 import os
 import sqlite3
+import threading
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +34,8 @@ DEFAULT_GIGABYTES = 10.0
 FOLDER_VARIABLE = "ARGUS_CACHE"
 """Names the cache folder where no option can, e.g. for the App; unset means no cache."""
 
-EVIDENCE_CODE = ("alignment", "calibration", "compare", "difference", "pictures")
-"""The files whose code decides what a pair's evidence is, besides the encoders'."""
+LOCKS = 1024
+"""Pictures share them by their key; so many that two at work at once seldom meet by chance."""
 
 Entry = tuple[dict[str, torch.Tensor], dict[str, Any]]
 
@@ -120,6 +122,7 @@ class _BytesOnly(diskcache.Disk):
 class RememberingEncoder:
     """An encoder that is asked nothing twice: each prompt once, and with a cache each picture once.
 
+    Pictures may be asked for in several threads: who wants one that another is at work on, waits.
     On a CPU, pictures are encoded one by one when there is a cache, so that what is stored
     does not depend on what happened to share a batch.
     """
@@ -131,6 +134,7 @@ class RememberingEncoder:
         self.device = torch.device(getattr(encoder, "device", "cpu"))
         self.identity = encoder_identity(encoder) if cache else ""
         self.evidence_identity = _digest(self.identity, code_identity())
+        self._at_work = [threading.Lock() for _ in range(LOCKS)]
         self._prompts: dict[str, torch.Tensor] = {}
         self._support: dict[tuple[str, ...], float] = {}
 
@@ -139,11 +143,17 @@ class RememberingEncoder:
         if self._cache is None:
             return self._encoder.encode_pictures(pictures)
         keys = [_digest(self.identity, str(picture.shape), picture.tobytes()) for picture in pictures]
-        found = {key: self._known(key) for key in dict.fromkeys(keys)}
-        missing = {key: picture for key, picture in zip(keys, pictures, strict=True) if found[key] is None}
-        for key, features in zip(missing, self._encode_apart(list(missing.values())), strict=True):
-            self._cache.put(key, *_features_entry(features))
-            found[key] = features
+        with ExitStack() as held:
+            # In one order everywhere, so that two threads never wait for each other.
+            for number in sorted({int(key[:8], 16) % len(self._at_work) for key in keys}):
+                held.enter_context(self._at_work[number])
+            found = {key: self._known(key) for key in dict.fromkeys(keys)}
+            missing = {
+                key: picture for key, picture in zip(keys, pictures, strict=True) if found[key] is None
+            }
+            for key, features in zip(missing, self._encode_apart(list(missing.values())), strict=True):
+                self._cache.put(key, *_features_entry(features))
+                found[key] = features
         return [features for key in keys if (features := found[key])]
 
     def encode_text(self, prompts: Sequence[str]) -> torch.Tensor:
@@ -235,7 +245,7 @@ def encoder_identity(encoder: Encoder) -> str:
 def code_identity() -> str:
     """Changes with the code between files and evidence, so that no update meets stale entries."""
     folder = Path(__file__).parent
-    return _digest(*((folder / f"{name}.py").read_bytes() for name in EVIDENCE_CODE))
+    return _digest(_code_of(folder), _code_of(folder / "encoders"))
 
 
 def _code_of(folder: Path) -> str:

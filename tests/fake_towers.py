@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,14 +41,16 @@ class FakeTowers:
         self.name, self.delay, self.log, self.scale = name, delay, log, scale
         self.pictures, self.texts, self.batches = 0, 0, []
         self.read: dict[str, torch.Tensor] = {}
+        self.counting = threading.Lock()
 
     def encode_pictures(self, pictures: Sequence[np.ndarray]) -> list[PictureFeatures]:
         if any((picture == 13).all() for picture in pictures):
             raise RuntimeError("this encoder fears the number 13")
         time.sleep(self.delay)
-        # The cache's own look at one small picture is not counted.
-        self.pictures += sum(picture.shape != (4 * CELL, 4 * CELL, 3) for picture in pictures)
-        self.batches.append(len(pictures))
+        with self.counting:
+            # The cache's own look at one small picture is not counted.
+            self.pictures += sum(picture.shape != (4 * CELL, 4 * CELL, 3) for picture in pictures)
+            self.batches.append(len(pictures))
         if self.log:
             with self.log.open("a") as log:
                 log.write("".join("." for _ in pictures))

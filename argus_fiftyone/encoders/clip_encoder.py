@@ -23,6 +23,7 @@ from argus_fiftyone.encoders.clip_tower import (
 )
 from argus_fiftyone.encoders.posterior import relevance_by_prompts
 from argus_fiftyone.encoders.protocol import PictureFeatures
+from argus_fiftyone.encoders.transfers import to_device
 from argus_fiftyone.query import Query
 
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -151,7 +152,7 @@ class ClipEncoder:
             )
 
     def _pixels(self, pictures: Sequence[np.ndarray]) -> torch.Tensor:
-        batch = torch.from_numpy(np.stack(pictures)).to(self.device).permute(0, 3, 1, 2)
+        batch = to_device(np.stack(pictures), self.device).permute(0, 3, 1, 2)
         normalised = (batch.float() / 255 - self._mean.to(self.device)) / self._std.to(self.device)
         return normalised.to(self.dtype)
 
@@ -177,15 +178,15 @@ class ClipEncoder:
 
     def _for_grid(self, grid: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
         """Positions and neighbourhood prior of a patch grid, remembered for the last few grids."""
-        if grid in self._grids:
-            return self._grids[grid]
+        if known := self._grids.get(grid):
+            return known
         native = tuple(self.model.visual.grid_size)
         positions = interpolate_positions(self._positions, native, grid).to(self.device, self.dtype)
         prior = neighbourhood_prior(grid, self.sigma).to(self.device, self.dtype)
         if grid[0] * grid[1] <= LARGEST_REMEMBERED_GRID:
-            while len(self._grids) >= REMEMBERED_GRIDS:
-                self._grids.pop(next(iter(self._grids)))
-            self._grids[grid] = (positions, prior)
+            # Exchanged as a whole, since several threads may encode.
+            kept = list(self._grids.items())[1 - REMEMBERED_GRIDS :]
+            self._grids = dict([*kept, (grid, (positions, prior))])
         return positions, prior
 
     @torch.inference_mode()
