@@ -7,9 +7,11 @@ import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from argus_fiftyone.batch import Outcome
 from argus_fiftyone.pairs import Pair
+from argus_fiftyone.run_files import journal_entries
 
 SCORE_COLUMNS = ("id", "query", "score", "direction", "alignment", "status", "error")
 
@@ -23,17 +25,16 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.entries: dict[str, tuple[str, list[dict[str, str]]]] = {}
+        self.entries: dict[str, tuple[str, list[dict[str, Any]]]] = {}
         data = path.read_bytes() if path.is_file() else b""
         # A kill may leave the last line half written; it was never finished, so it goes.
         whole = data[: data.rfind(b"\n") + 1]
-        for line in whole.splitlines():
-            entry = json.loads(line)
+        for entry in journal_entries(whole):
             self.entries[entry["id"]] = (entry["inputs"], entry["rows"])
         self._file = path.open("ab")
         self._file.truncate(len(whole))
 
-    def add(self, pair_id: str, stamp: str, rows: list[dict[str, str]]) -> None:
+    def add(self, pair_id: str, stamp: str, rows: list[dict[str, Any]]) -> None:
         line = json.dumps({"id": pair_id, "inputs": stamp, "rows": rows}, ensure_ascii=False)
         self._file.write(line.encode() + b"\n")
         self._file.flush()
@@ -46,8 +47,8 @@ class Journal:
         self._file.close()
 
 
-def score_rows(outcome: Outcome, queries: Sequence[str] | None = None) -> list[dict[str, str]]:
-    """The rows of scores.csv for one pair: one per query, failed or not."""
+def score_rows(outcome: Outcome, queries: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """The rows of scores.csv for one pair, one per query, failed or not; and what only the journal keeps."""
     if outcome.error:
         failed = {"id": outcome.pair.id, "status": "failed", "error": outcome.error}
         return [failed | {"query": query} for query in queries or [outcome.pair.query]]
@@ -59,6 +60,9 @@ def score_rows(outcome: Outcome, queries: Sequence[str] | None = None) -> list[d
             "direction": comparison.direction,
             "alignment": comparison.alignment,
             "status": "ok",
+            "support": round(float(comparison.query_support), 4),
+            "warp": [float(value) for value in comparison.warp],
+            "changed": [list(r.box) for r in comparison.regions if r.direction == "changed"],
         }
         for comparison in outcome.comparisons
     ]
@@ -76,10 +80,10 @@ def inputs_stamp(pair: Pair) -> str:
     return " | ".join(parts)
 
 
-def as_csv(rows: list[dict[str, str]]) -> bytes:
+def as_csv(rows: list[dict[str, Any]]) -> bytes:
     """scores.csv as bytes."""
     text = io.StringIO()
-    writer: csv.DictWriter[str] = csv.DictWriter(text, SCORE_COLUMNS, restval="", lineterminator="\n")
+    writer: csv.DictWriter[str] = csv.DictWriter(text, SCORE_COLUMNS, "", "ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode()

@@ -15,6 +15,7 @@ from argus_fiftyone.operators.importing import ImportPairs
 from argus_fiftyone.operators.learning import CalibrateFromReviews, RefineQuery
 from argus_fiftyone.operators.reporting import ExportReport
 from argus_fiftyone.operators.reviewing import ReviewChange
+from argus_fiftyone.operators.run_importing import ImportChangeRun
 from argus_fiftyone.operators.runs import (
     DeleteChangeRun,
     GetChangeRunInfo,
@@ -25,6 +26,7 @@ from argus_fiftyone.panels import register as register_panels
 
 OPERATORS = (
     ImportPairs,
+    ImportChangeRun,
     ComputeChangeHeatmaps,
     ThresholdChangeHeatmaps,
     EvaluateChangeHeatmaps,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,8 +18,9 @@ from typing import Any
 
 from tqdm import tqdm
 
+from argus_fiftyone import __version__
 from argus_fiftyone.batch import compare_pairs
-from argus_fiftyone.cache import FeatureCache
+from argus_fiftyone.cache import FeatureCache, code_identity
 from argus_fiftyone.encoders import Encoder
 from argus_fiftyone.encoders.registry import load_encoder
 from argus_fiftyone.journal import score_rows
@@ -31,6 +33,11 @@ PAIRS_PER_BLOCK = 16
 
 CORES_PER_WORKER = 4
 """On machines without a GPU. More cores speed one encoder up less than another worker would."""
+
+OTHER_CODE = (
+    "the code of Argus on the worker {host} (version {version}) is not that of the process that was "
+    "started, so its maps would differ; install the same version on all machines"
+)
 
 Load = Callable[[str, str], Encoder]
 
@@ -61,13 +68,15 @@ def run_on_ray(
         load: makes an encoder from its name and device, on the worker.
 
     Raises:
-        RunFolderError: if Ray is missing or unreachable, or the folder cannot take this run.
+        RunFolderError: if Ray is missing or unreachable, the folder cannot take this run, or a
+            worker has another version of Argus; the message says which.
     """
     _connect(address)
     settings = replace(settings, encoder=encoder.name)  # "auto" must mean the same on every machine
     with RunFolder(folder, pairs, settings, encoder, queries, overwrite) as run:
         known = {pair.id: pair for pair in run.unfinished}
-        job = (str(folder.resolve()), settings, list(queries or ()), str(cache) if cache else None, load)
+        kept = str(cache) if cache else None
+        job = (str(folder.resolve()), settings, list(queries or ()), kept, load, code_identity())
         done = len(pairs) - len(known)
         for row in tqdm(_spread(run.unfinished, job, workers), total=len(pairs), initial=done, disable=None):
             run.add_rows(known[row["id"]], json.loads(row["rows"]))
@@ -79,8 +88,16 @@ class CompareBlock:
     """A worker: one encoder, and blocks of pairs that it compares as one machine would."""
 
     def __init__(
-        self, folder: str, settings: Settings, queries: list[str], cache: str | None, load: Load
+        self,
+        folder: str,
+        settings: Settings,
+        queries: list[str],
+        cache: str | None,
+        load: Load,
+        code: str,
     ) -> None:
+        if code != code_identity():
+            raise RuntimeError(OTHER_CODE.format(host=socket.gethostname(), version=__version__))
         self.folder, self.settings, self.queries = Path(folder), settings, queries
         self.encoder = load(settings.encoder, settings.device)
         self.cache = FeatureCache(cache) if cache else None
@@ -115,7 +132,17 @@ def _spread(pairs: Sequence[Pair], job: tuple[Any, ...], workers: int | None) ->
         batch_size=None,  # one call per block; Ray restarts a lost worker and repeats its block
         **_share(workers, blocks),
     )
-    yield from spread.iter_rows()
+    try:
+        yield from spread.iter_rows()
+    except ray.exceptions.RayError as error:
+        raise RunFolderError(f"Ray gave up: {_reason(error)}; the same command goes on") from error
+
+
+def _reason(error: Exception) -> str:
+    """What a worker said, out of Ray's pages of trace."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = [line.partition(": ")[2] for line in lines if "Error: " in line]
+    return (told or lines or [type(error).__name__])[-1]
 
 
 def _share(workers: int | None, blocks: int) -> dict[str, Any]:
@@ -141,6 +168,7 @@ def _connect(address: str) -> None:
         raise RunFolderError(
             "running on Ray needs its packages: pip install 'argus-fiftyone[ray]' here and on every worker"
         ) from None
+    logging.getLogger("ray.data").setLevel(logging.WARNING)  # or each run begins with a page of plans
     if ray.is_initialized():
         return
     try:
@@ -152,7 +180,7 @@ def _connect(address: str) -> None:
         ) from None
 
 
-def _write_parquet(path: Path, rows: list[dict[str, str]]) -> None:
+def _write_parquet(path: Path, rows: list[dict[str, Any]]) -> None:
     """The rows of scores.csv with numbers as numbers; appears whole or not at all."""
     import pyarrow
     from pyarrow import parquet
@@ -160,6 +188,12 @@ def _write_parquet(path: Path, rows: list[dict[str, str]]) -> None:
     texts = ("id", "query", "direction", "alignment", "status", "error")
     columns: dict[str, Any] = {n: pyarrow.array([row.get(n) for row in rows], "string") for n in texts}
     scores = [float(row["score"]) if row.get("score") else None for row in rows]
+    supports, warps = ([row.get(name) for row in rows] for name in ("support", "warp"))
+    columns |= {
+        "score": pyarrow.array(scores, "float64"),
+        "support": pyarrow.array(supports, "float64"),
+        "warp": pyarrow.array(warps, pyarrow.list_(pyarrow.float64())),
+    }
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    parquet.write_table(pyarrow.table(columns | {"score": pyarrow.array(scores, "float64")}), partial)
+    parquet.write_table(pyarrow.table(columns), partial)
     os.replace(partial, path)

@@ -23,6 +23,7 @@ from argus_fiftyone.encoders import Encoder
 from argus_fiftyone.journal import Journal, as_csv, inputs_stamp, score_rows
 from argus_fiftyone.pairs import Pair
 from argus_fiftyone.pictures import write_map, write_whole
+from argus_fiftyone.run_files import map_paths
 from argus_fiftyone.settings import Settings
 
 WAITING_OUTCOMES = 2
@@ -68,7 +69,7 @@ class RunFolder:
             self._lock.release()
             raise
         _sweep(folder)
-        self._rows: dict[str, list[dict[str, str]]] = {}
+        self._rows: dict[str, list[dict[str, Any]]] = {}
         self.unfinished = [pair for pair in pairs if not self._keep(pair)]
         self.failed = 0
         self._writer = ThreadPoolExecutor(1, "argus-write")
@@ -97,12 +98,12 @@ class RunFolder:
         self._wait(WAITING_OUTCOMES - 1)
         self._waiting.append(self._writer.submit(self._write, outcome))
 
-    def add_rows(self, pair: Pair, rows: list[dict[str, str]]) -> None:
+    def add_rows(self, pair: Pair, rows: list[dict[str, Any]]) -> None:
         """Take the rows of a pair whose heatmaps are already in place, e.g. written by another machine."""
         self.failed += any(row["status"] != "ok" for row in rows)
         self._note(pair, rows)
 
-    def rows(self) -> list[dict[str, str]]:
+    def rows(self) -> list[dict[str, Any]]:
         """The rows of scores.csv so far, in the order of the pairs."""
         return [row for pair in self.pairs for row in self._rows.get(pair.id, [])]
 
@@ -119,7 +120,7 @@ class RunFolder:
         write_maps(self.folder, outcome)
         self._note(outcome.pair, score_rows(outcome, self.queries))
 
-    def _note(self, pair: Pair, rows: list[dict[str, str]]) -> None:
+    def _note(self, pair: Pair, rows: list[dict[str, Any]]) -> None:
         self._journal.add(pair.id, inputs_stamp(pair), rows)
         self._rows[pair.id] = rows
         if self._cost < REWRITE_SHARE * (time.monotonic() - self._rewritten):
@@ -150,13 +151,6 @@ class RunFolder:
                     path.unlink(missing_ok=True)
             self._journal.clear()
         write_whole(file, json.dumps(record, indent=2, ensure_ascii=False).encode())
-
-
-def map_paths(folder: Path, pair_id: str, queries: int) -> list[Path]:
-    """Where a pair's heatmaps belong: `maps/<id>.png`, or under `maps/q1/`, `maps/q2/` … if several."""
-    maps = folder / "maps"
-    folders = [maps / f"q{number}" for number in range(1, queries + 1)] if queries > 1 else [maps]
-    return [each / f"{pair_id}.png" for each in folders]
 
 
 def write_maps(folder: Path, outcome: Outcome) -> None:

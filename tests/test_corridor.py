@@ -20,14 +20,16 @@ encoders.clip_names encoders.clip_dense encoders.clip_tower encoders.clip_encode
 encoders.weights encoders.clip
 encoders.mini_weights encoders.mini_match encoders.mini_head encoders.mini encoders.registry
 alignment difference calibration heatmap evaluation compare results truth
-cache batch journal run_folder ray_run
+run_files cache batch journal run_folder ray_run
 feedback refinement region_features
 labels reports
 dataset dataset.fields dataset.slices dataset.appearance dataset.evaluations dataset.runs
-dataset.writing dataset.computing dataset.thresholds dataset.ground_truth dataset.imports dataset.reviews
+dataset.writing dataset.computing dataset.run_imports dataset.thresholds dataset.ground_truth
+dataset.imports dataset.reviews
 dataset.scores dataset.triage dataset.previews dataset.calibrating dataset.refining dataset.exporting
 operators operators.base operators.forms operators.runs operators.importing operators.compute_form
-operators.result_pages operators.computing operators.evaluating operators.reviewing operators.learning
+operators.result_pages operators.computing operators.run_importing operators.evaluating
+operators.reviewing operators.learning
 operators.reporting
 panels.chosen panels.review panels.triage panels plugin
 demo plugin_link command_line

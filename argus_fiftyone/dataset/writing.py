@@ -72,11 +72,15 @@ class RunWriter:
             names.regions: carry_decisions(self.decided[names.regions].get(sample.after_id), regions),
             names.score: float(comparison.score),
             names.direction: str(comparison.direction),
-            names.support: float(comparison.query_support),
+            names.support: _number(comparison.query_support),
             names.alignment: comparison.alignment,
             names.warp: [float(v) for v in comparison.warp],
             names.error: None,
         }
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None else float(value)
 
 
 def _failed(names: RunFields, error: str) -> dict[str, Any]:
