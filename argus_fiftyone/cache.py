@@ -211,6 +211,7 @@ def evidence_entry(evidence: Evidence) -> Entry:
         "before_middle": evidence.middle.before_novelty,
         "text_before": evidence.text_aligned[0],
         "text_after": evidence.text_aligned[1],
+        "guide": torch.from_numpy(evidence.guide),
     }
     facts = {name: getattr(evidence, name) for name in ("outcome", "warp", "map_size")}
     return tensors, facts
@@ -226,6 +227,7 @@ def evidence_of(entry: Entry, device: torch.device) -> Evidence:
         outcome=facts["outcome"],
         warp=tuple(facts["warp"]),
         map_size=tuple(facts["map_size"]),
+        guide=tensors["guide"].numpy(),
     )
 
 

@@ -1,7 +1,7 @@
 """Novelty → evidence in [0, 1] that means the same for every pair.
 
 Nothing here stretches a pair to its own maximum: an unchanged pair must stay quiet. What
-is normal for a pair is read from the pair itself, from the middle of its own map and from
+is normal for a pair is read from the pair itself, from the bulk of its own map and from
 the novelty of the picture that is not asked about.
 """
 
@@ -16,8 +16,9 @@ from argus_fiftyone.query import Wanted
 SMOOTHING = 1.8
 """Standard deviation in cells of the finest grid."""
 
+NORMAL_QUANTILE = 0.75
 NORMAL_SHARE = 0.5
-"""How much of the map's median counts as normal for the pair."""
+"""How much of this quantile of the map counts as normal for the pair."""
 
 HALF_EVIDENCE = 0.30
 """Calibrated novelty that makes evidence 0.5."""
@@ -62,7 +63,7 @@ def above_normal(novelty: np.ndarray, in_view: np.ndarray) -> np.ndarray:
         novelty: [rows, cols] ≥ 0.
         in_view: bool [rows, cols].
     """
-    normal = float(np.median(novelty[in_view])) if in_view.any() else float(np.median(novelty))
+    normal = float(np.quantile(novelty[in_view] if in_view.any() else novelty, NORMAL_QUANTILE))
     return np.maximum(novelty - NORMAL_SHARE * normal, 0) * in_view
 
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 import torch
 
@@ -30,7 +31,15 @@ from argus_fiftyone.difference import (
     window_novelty,
 )
 from argus_fiftyone.encoders import Encoder, PictureFeatures
-from argus_fiftyone.heatmap import Direction, Region, assemble, find_regions, main_direction, upsample
+from argus_fiftyone.heatmap import (
+    Direction,
+    Region,
+    assemble,
+    find_regions,
+    follow_edges,
+    main_direction,
+    upsample,
+)
 from argus_fiftyone.pictures import fitted_size, read_picture, read_scaled, resize
 from argus_fiftyone.query import Query, parse_query
 from argus_fiftyone.settings import LONGEST_MAP_SIDE, Settings
@@ -134,6 +143,7 @@ class Evidence:
         outcome: what alignment did, in one phrase.
         warp: as `Comparison.warp`.
         map_size: (height, width) of the heatmap.
+        guide: float32 in [0, 1], the after picture in grey at twice the finest patch grid.
     """
 
     novelty: Difference
@@ -142,6 +152,7 @@ class Evidence:
     outcome: str
     warp: tuple[float, ...]
     map_size: tuple[int, int]
+    guide: np.ndarray
 
 
 def prepare_files(
@@ -199,6 +210,7 @@ def weigh(prepared: Prepared, old: PictureFeatures, new: PictureFeatures, encode
         outcome=alignment.outcome,
         warp=tuple(float(v) for v in alignment.warp.ravel()),
         map_size=prepared.map_size,
+        guide=_guide(prepared.after, grid),
     )
 
 
@@ -225,6 +237,11 @@ def _middle(alignment: Alignment, old: PictureFeatures, new: PictureFeatures) ->
     return Difference(*(side.cpu().where(in_view, torch.nan) for side in sides))
 
 
+def _guide(after: np.ndarray, grid: tuple[int, ...]) -> np.ndarray:
+    grey = cv2.cvtColor(resize(after, (2 * grid[0], 2 * grid[1])), cv2.COLOR_RGB2GRAY)
+    return grey.astype(np.float32) / 255
+
+
 def _pixel_factor(alignment: Alignment, after: np.ndarray, grid: tuple[int, ...]) -> np.ndarray | float:
     """How much single pixels add; the less, the more the light differs."""
     return pixel_factor(pixel_difference(resize(alignment.before, grid), resize(after, grid)))
@@ -243,7 +260,7 @@ def _answer(query: Query, evidence: Evidence, encoder: Encoder, settings: Settin
     signed, changed_share = assemble(
         as_evidence(after.numpy(), score), as_evidence(before.numpy(), score), query.direction
     )
-    heatmap = upsample(signed, evidence.map_size)
+    heatmap = upsample(follow_edges(signed, evidence.guide), evidence.map_size)
     regions = find_regions(heatmap, resize(changed_share, evidence.map_size), settings.threshold)
     return Comparison(
         query=query.text,

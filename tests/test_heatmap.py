@@ -14,6 +14,7 @@ from argus_fiftyone.heatmap import (
     VANISHED_SHARE,
     assemble,
     find_regions,
+    follow_edges,
     main_direction,
     upsample,
 )
@@ -141,3 +142,33 @@ def test_regions_hold_only_evidence_and_at_least_one_pixel_at_the_threshold(heat
         assert region.mask.sum() == region.area
         assert window[region.mask].min() >= 0.6 * threshold - 1e-6
         assert region.score >= threshold
+
+
+def _stepped(rows: int = 24, cols: int = 32) -> tuple[np.ndarray, np.ndarray]:
+    """Evidence on a grid that stops one cell past an edge of the picture, and the picture."""
+    signed = np.zeros((rows, cols), np.float32)
+    signed[:, 15:] = 0.8
+    guide = np.zeros((2 * rows, 2 * cols), np.float32)
+    guide[:, cols:] = 1
+    return signed, guide
+
+
+def test_evidence_ends_nearer_to_the_edge_of_the_thing_than_to_that_of_the_patch():
+    signed, guide = _stepped()
+
+    followed = follow_edges(signed, guide)
+    smooth = upsample(signed, guide.shape)
+
+    assert followed[24, 31] < 0.8 * smooth[24, 31]
+    assert followed[24, 40] > 0.7
+
+
+def test_following_edges_names_no_other_direction_and_leaves_nothing_where_nothing_was():
+    signed, guide = _stepped()
+    signed[:, 15:] *= -1
+
+    followed = follow_edges(signed, guide)
+
+    assert (followed <= 0).all()
+    assert not follow_edges(np.zeros_like(signed), guide).any()
+    np.testing.assert_allclose(followed, -follow_edges(-signed, guide), atol=1e-6)

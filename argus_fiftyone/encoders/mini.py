@@ -44,7 +44,7 @@ class MiniEncoder:
     note = ""
     cell = 32
     temperature = 10.0
-    level_weights = (2.0, 4.0, 4.0, 2.0, 1.0, 2.0, 2.0, 1.0)
+    level_weights = (1.0, 4.0, 4.0, 2.0, 1.0, 3.0, 3.0, 2.0)
 
     def __init__(self, device: str = "cpu"):
         self.device = torch.device(device)
