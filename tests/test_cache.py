@@ -145,6 +145,8 @@ def assert_equal(found, expected) -> None:
     elif isinstance(expected, Difference):
         assert_equal(found.after_novelty, expected.after_novelty)
         assert_equal(found.before_novelty, expected.before_novelty)
+    elif isinstance(expected, np.ndarray):
+        np.testing.assert_array_equal(found, expected)
     else:
         assert found == expected
 
