@@ -133,6 +133,21 @@ def test_the_callers_torch_keeps_its_threads(pairs):
     assert seen == [before]
 
 
+@pytest.mark.offline_towers
+def test_maps_do_not_depend_on_how_many_cores_there_are(tmp_path, mini):
+    pairs = read_pairs(write_scenes(tmp_path, 3, side=256))
+    found, before = [], torch.get_num_threads()
+    try:
+        for cores in (1, 2, 3):
+            torch.set_num_threads(cores)
+            outcomes = compare_pairs(pairs, mini, Settings(resolution=320))
+            found.append([outcome.comparisons[0].heatmap for outcome in outcomes])
+    finally:
+        torch.set_num_threads(before)
+    for maps in found[1:]:
+        assert all(np.array_equal(one, other) for one, other in zip(found[0], maps, strict=True))
+
+
 def test_several_queries_share_one_encoding(pairs):
     encoder = FakeTowers()
     outcomes = list(compare_pairs(pairs[:3], encoder, SETTINGS, ["a spot", "", "a missing spot"]))

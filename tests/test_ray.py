@@ -13,7 +13,8 @@ from fake_towers import FakeTowers, write_scenes
 from test_resume import digest
 
 from argus_fiftyone.pairs import PairListError, read_pairs
-from argus_fiftyone.run_folder import run_pairs
+from argus_fiftyone.run_files import RunFiles
+from argus_fiftyone.run_folder import RunFolderError, run_pairs
 from argus_fiftyone.settings import Settings
 
 SETTINGS = Settings(encoder="fake", resolution=128)
@@ -84,6 +85,8 @@ def test_two_workers_give_the_same_files_as_one_machine(cluster, listed, tmp_pat
     table = parquet.read_table(tmp_path / "there" / "scores.parquet")
     (tmp_path / "there" / "scores.parquet").unlink()
     assert digest(tmp_path / "there") == digest(tmp_path / "here")
+    assert RunFiles.read(tmp_path / "there").rows == RunFiles.read(tmp_path / "here").rows
+    assert {len(warp) for warp in table.column("warp").to_pylist()} == {9}
     assert table.column("id").to_pylist() == [pair.id for pair in pairs]
     assert all(0 <= score <= 1 for score in table.column("score").to_pylist())
 
@@ -98,6 +101,16 @@ def test_a_worker_lost_midway_loses_nothing(cluster, listed, tmp_path):
     assert (tmp_path / "grave").exists()
     (tmp_path / "there" / "scores.parquet").unlink()
     assert digest(tmp_path / "there") == digest(tmp_path / "here")
+
+
+def test_a_worker_with_another_version_is_refused(cluster, listed, tmp_path, monkeypatch):
+    from argus_fiftyone import ray_run
+
+    monkeypatch.setattr(ray_run, "code_identity", lambda: "another version")
+    with pytest.raises(RunFolderError, match=r"the code of Argus on the worker .* install the same version"):
+        ray_run.run_on_ray(
+            read_pairs(listed), tmp_path / "out", SETTINGS, FakeTowers(), workers=1, load=load_fake
+        )
 
 
 def test_a_run_begun_here_is_finished_there(cluster, listed, tmp_path):
