@@ -80,6 +80,20 @@ def calibrate(
     return Calibration(cut, goal, wanted, scores.size, likely, _share(refused, cut), _share(sure, cut))
 
 
+RATES = {"false_alarms": (0.05, 0.1, 0.2, 0.3, 0.5), "recall": (0.95, 0.9, 0.8, 0.7, 0.5)}
+
+
+def trade_offs(confirmed: Sequence[float], rejected: Sequence[float], goal: Goal) -> list[Calibration]:
+    """What each of `RATES` would mean; those that the decisions do not suffice for are left out."""
+    found = []
+    for rate in RATES[goal]:
+        try:
+            found.append(calibrate(confirmed, rejected, goal, rate))
+        except ValueError:
+            continue
+    return found
+
+
 def _cut_false_alarms(scores: np.ndarray, wanted: float) -> tuple[float, float]:
     rank = math.ceil((scores.size + 1) * (1 - wanted) - 1e-9)
     if rank > scores.size:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from argus_fiftyone import __version__
-from argus_fiftyone.compare import Comparison
 from argus_fiftyone.heatmap import Region
 from argus_fiftyone.pictures import resize, write_map, write_png, write_whole
 from argus_fiftyone.settings import Settings
+
+if TYPE_CHECKING:  # at run time it would bring torch, which an overlay does not need
+    from argus_fiftyone.compare import Comparison
 
 APPEARED = (230, 60, 40)
 DISAPPEARED = (40, 110, 230)

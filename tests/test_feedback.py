@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from argus_fiftyone.feedback import TooFewDecisionsError, calibrate
+from argus_fiftyone.feedback import TooFewDecisionsError, calibrate, trade_offs
 
 scores = st.lists(st.integers(1, 999_000).map(lambda n: n / 1e6), min_size=21, max_size=60)
 rates = st.sampled_from([0.05, 0.1, 0.2, 0.5])
@@ -65,3 +65,11 @@ def test_too_few_decisions_are_refused_with_the_number_needed(goal, kind: str, w
 def test_rejected_pairs_at_full_score_cannot_be_kept_out_by_a_threshold():
     with pytest.raises(ValueError, match="no threshold can keep them out"):
         calibrate([], [1.0] * 20, "false_alarms", 0.1)
+
+
+def test_trade_offs_leave_out_what_the_decisions_do_not_suffice_for():
+    rejected = [i / 20 for i in range(1, 12)]
+    found = trade_offs([0.5, 0.6, 0.9], rejected, "false_alarms")
+    assert [row.wanted for row in found] == [0.1, 0.2, 0.3, 0.5]
+    assert [row.threshold for row in found] == sorted((row.threshold for row in found), reverse=True)
+    assert trade_offs([], [], "recall") == []

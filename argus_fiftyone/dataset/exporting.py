@@ -23,6 +23,7 @@ from argus_fiftyone.dataset.slices import AFTER, PairSample, after_slice, pairs_
 from argus_fiftyone.labels import ANY_CHANGE, DECISIONS, read_heatmap
 from argus_fiftyone.pictures import PictureError, read_picture, resize, write_whole
 from argus_fiftyone.reports import Report, ShownPair, as_html
+from argus_fiftyone.results import overlay
 
 THUMBNAIL = 320
 SHOWN = 100
@@ -104,8 +105,6 @@ def _shown(dataset: Dataset, names: RunFields, row: dict[str, Any], threshold: f
 
 
 def _strip(sample: PairSample, heatmap: Any, threshold: float) -> list[tuple[str, np.ndarray]]:
-    from argus_fiftyone.results import overlay  # torch, through the corridor: only where a report is made
-
     before, after = (read_picture(path, THUMBNAIL) for path in (sample.pair.before, sample.pair.after))
     signed = resize(read_heatmap(heatmap), after.shape[:2])
     return [("before", before), ("after", after), ("heatmap", overlay(after, signed, [], threshold))]

@@ -14,6 +14,7 @@ from argus_fiftyone.dataset.fields import Dataset, Samples
 from argus_fiftyone.dataset.runs import list_runs, run_record
 from argus_fiftyone.dataset.slices import pairs_in
 from argus_fiftyone.pictures import read_picture, resize
+from argus_fiftyone.results import overlay
 from argus_fiftyone.settings import Settings
 
 COUNT = 3
@@ -78,8 +79,6 @@ def _previewed(outcome: Any, settings: Settings) -> list[PreviewedPair]:
 
 
 def _strip(name: str, before: np.ndarray, after: np.ndarray, found: Any, settings: Settings) -> PreviewedPair:
-    from argus_fiftyone.results import overlay  # torch, through the corridor: loaded by now anyway
-
     shown = overlay(after, resize(found.heatmap, after.shape[:2]), [], settings.threshold)
     strip = np.concatenate([resize(before, after.shape[:2]), after, shown], axis=1)
     flagged = "flagged" if found.score >= settings.threshold else "quiet"

@@ -127,6 +127,15 @@ def _decided(dataset: Dataset, heatmap_field: str) -> list[_Decided]:
     return list(rows.values())
 
 
+def decided_regions(dataset: Dataset, heatmap_field: str) -> tuple[int, int]:
+    """How many regions of a field are confirmed, and how many rejected, counted in the database."""
+    regions = RunFields.of(heatmap_field).regions
+    if not dataset.has_sample_field(regions):
+        return 0, 0
+    counts = after_slice(dataset).count_values(f"{regions}.detections.tags")
+    return counts.get("confirmed", 0), counts.get("rejected", 0)
+
+
 def _commonest(decided: list[_Decided]) -> str:
     counts = Counter(row.query for row in decided for _ in row.boxes)
     return counts.most_common(1)[0][0] if counts else ""

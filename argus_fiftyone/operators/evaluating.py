@@ -18,6 +18,7 @@ from argus_fiftyone.dataset.thresholds import threshold_heatmaps
 from argus_fiftyone.labels import label_fields
 from argus_fiftyone.operators.base import ArgusOperator, relay, target
 from argus_fiftyone.operators.forms import ask_heatmap_field, ask_threshold, blocked, is_paired
+from argus_fiftyone.operators.result_pages import show_evaluation
 
 GENERATOR = {"execute_as_generator": True, "allow_delegated_execution": True}
 
@@ -101,6 +102,8 @@ class EvaluateChangeHeatmaps(ArgusOperator):
         )
         yield from relay(ctx, steps)
         yield ctx.ops.reload_dataset()
+        reports = evaluation_reports(ctx.dataset)
+        yield show_evaluation(ctx, next(r for r in reports if r["field"] == params["field"]))
 
     def __call__(
         self,

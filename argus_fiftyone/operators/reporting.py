@@ -13,6 +13,7 @@ from argus_fiftyone.dataset.fields import Dataset
 from argus_fiftyone.dataset.reviews import review_counts
 from argus_fiftyone.operators.base import ArgusOperator, relay
 from argus_fiftyone.operators.forms import ask_reviewed_field, is_paired, refuse
+from argus_fiftyone.operators.result_pages import show_report
 
 FLAGGED, CONFIRMED = "flagged", "confirmed"
 
@@ -30,7 +31,7 @@ class ExportReport(ArgusOperator):
     def resolve_input(self, ctx: Any) -> types.Property:
         inputs = types.Object()
         if is_paired(ctx, inputs) and (field := ask_reviewed_field(ctx, inputs)):
-            default = str(Path.cwd() / f"{ctx.dataset.name}-{field}-report")
+            default = str(Path.home() / "argus-reports" / f"{ctx.dataset.name}-{field}")
             told = "On the machine FiftyOne runs on; made if it is not there"
             folder = inputs.str("folder", default=default, required=True, label="Folder", description=told)
             chosen = Path(ctx.params.get("folder") or default)
@@ -53,7 +54,7 @@ class ExportReport(ArgusOperator):
                 ctx.params.get("pairs") == CONFIRMED,
             ),
         )
-        yield ctx.ops.notify(f"Report written to {folder / 'report.html'}", variant="success")
+        yield show_report(ctx, (folder / "report.html").absolute())
 
     def __call__(
         self,

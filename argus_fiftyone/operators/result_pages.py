@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import cv2
 from fiftyone.operators import types
 
+from argus_fiftyone.dataset.evaluations import COUNTS, METRICS
 from argus_fiftyone.dataset.fields import Dataset
 from argus_fiftyone.dataset.previews import Preview, in_words
 from argus_fiftyone.dataset.reviews import flagged_count
@@ -39,6 +42,35 @@ def show_preview(ctx: Any, preview: Preview, pairs: int) -> Any:
     told = f"All {pairs} pairs would take {in_words(preview.seconds * pairs)}. Nothing was written."
     outputs.md(f"before | after | heatmap. {told}", name="time")
     return _show(ctx, outputs, "Three pairs tried", results)
+
+
+def show_evaluation(ctx: Any, report: dict[str, Any]) -> Any:
+    """The result page of an evaluation."""
+    pairs = ", ".join(f"**{report[name]}** {name.replace('_', ' ')}" for name in COUNTS)
+    figures = ((METRICS[name], report[name]) for name in ("pixel_ap", "pixel_auroc", "pair_auroc"))
+    measured = " · ".join(f"{label} {value:.3f}" for label, value in figures if value is not None)
+    told = f"{report['pairs']} pairs at a threshold of {report['threshold']:g}: {pairs}.\n\n{measured}"
+    views = "false alarms, misses and worst first are among the saved views (top left)"
+    return show_told(
+        ctx,
+        f"{report['field']} against {report['truth']}",
+        f"{told}\n\n**Next**: {views}; *Compare* puts "
+        "runs side by side; the panel *Model Evaluation* (the + beside *Samples*) has the confusion matrix.",
+    )
+
+
+def show_report(ctx: Any, page: Path) -> Any:
+    """Where a report lies, with a link that opens it through the App's own server."""
+    link = f"[**Open the report**](/media?filepath={quote(str(page))})"
+    beside = f"Beside it: `pairs.csv` (one row per pair), `regions.json` (COCO).\n\nFolder: `{page.parent}`"
+    return show_told(ctx, "The report is written", f"{link}\n\n{beside}")
+
+
+def show_told(ctx: Any, title: str, told: str) -> Any:
+    """A result page of words alone, in Markdown."""
+    outputs = types.Object()
+    outputs.md(told, name="told")
+    return _show(ctx, outputs, title, {})
 
 
 def _show(ctx: Any, outputs: types.Object, title: str, results: dict[str, Any]) -> Any:
