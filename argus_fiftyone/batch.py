@@ -82,7 +82,7 @@ def compare_pairs(
     lanes = lanes or (min(MOST_LANES, torch.get_num_threads()) if on_cpu else 1)
     readers = readers or min(MOST_READERS, os.cpu_count() or 1)
     reading = ThreadPoolExecutor(readers, "argus-read")
-    encoding, answering = _one_core_threads(lanes, "argus-encode"), _one_core_threads(1, "argus-answer")
+    encoding, answering = one_core_threads(lanes, "argus-encode"), one_core_threads(1, "argus-answer")
     work = _Work(remembering, settings, list(queries or ()), batch, answering, cache)
     try:
         yield from _stream(iter(pairs), work, lanes, readers, (reading, encoding))
@@ -220,7 +220,7 @@ def failure(pair: Pair, error: BaseException) -> Outcome:
     return Outcome(pair, error=" ".join(str(error).split()) or type(error).__name__)
 
 
-def _one_core_threads(count: int, name: str) -> ThreadPoolExecutor:
+def one_core_threads(count: int, name: str) -> ThreadPoolExecutor:
     """Threads whose torch operations use one core each.
 
     torch keeps the number of threads per calling thread, and a default for threads to come,

@@ -3,7 +3,10 @@
     python -m benchmarks.end_to_end [--smoke | --quick]
 
 ViT-B/16 with random weights at 448 px, in one process, the contenders in turn:
-- bare: `encode_pictures` on arrays in memory, both pictures of a pair per call; nothing else;
+- bare: `encode_pictures` on arrays in memory, both pictures of a pair per call, with all cores at
+  one call; nothing else;
+- bare, one core each (CPU only): the same with as many calls at a time as there are cores, each with
+  one torch thread, which is how Argus calls it;
 - argus: `run_pairs` from JPEG files to maps and scores on disk, cold, 1 and 20 queries;
 - loop: what one would write first: PIL, open_clip's own transform, float32, one picture at a
   time, `model.visual` with its token output, one prompt, cosine map of both, written as PNG.
@@ -23,6 +26,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from argus_fiftyone.batch import one_core_threads
 from argus_fiftyone.compare import prepare_files
 from argus_fiftyone.encoders.clip_dense import interpolate_positions
 from argus_fiftyone.encoders.clip_encoder import ClipEncoder
@@ -90,6 +94,8 @@ class Contest:
     ) -> None:
         self.pictures, self.encoders, self.loop = pictures, encoders, loop
         self.settings, self.scratch = settings, scratch
+        on_cpu = bench_device().type == "cpu"
+        self.lanes = one_core_threads(torch.get_num_threads(), "bare") if on_cpu else None
         self.pairs = {precision: repeated(pictures, counts[precision]) for precision in encoders}
 
     def times(self, rounds: int) -> dict[str, tuple[float, float]]:
@@ -113,6 +119,10 @@ class Contest:
             drawn = [prepare_files(p.before, p.after, encoder.cell, resolution) for p in self.pictures]
             arrays = [drawn[number % len(drawn)].pictures for number in range(len(pairs))]
             works[f"bare {precision}"] = lambda e=encoder, a=arrays: [e.encode_pictures(both) for both in a]
+            if self.lanes:
+                works[f"bare {precision}, one core each"] = lambda e=encoder, a=arrays: list(
+                    self.lanes.map(e.encode_pictures, a)
+                )
             for queries in (QUERIES[:1], QUERIES):
                 works[f"argus {precision}, {len(queries)} queries"] = lambda p=pairs, e=encoder, q=queries: (
                     self.run_cold(p, e, q)
@@ -128,7 +138,7 @@ class Contest:
 
     def report(self, label: str, each: dict[str, tuple[float, float]]) -> None:
         for name, (time, spread) in each.items():
-            print(f"{label:6} {name:24} {time:8.3f} ± {spread:4.0%}", flush=True)
+            print(f"{label:6} {name:26} {time:8.3f} ± {spread:4.0%}", flush=True)
         for precision in self.encoders:
             one, many = (each[f"argus {precision}, {n} queries"][0] for n in (1, len(QUERIES)))
             of_bare, against_loop = AIMS.get((precision, label), ("", ""))
@@ -136,6 +146,9 @@ class Contest:
             tell_ratio(
                 f"of the bare encoder's pairs per second, {case}", each[f"bare {precision}"][0] / one, of_bare
             )
+            if self.lanes:
+                fastest = each[f"bare {precision}, one core each"][0]
+                tell_ratio(f"of the bare encoder's, one core each, {case}", fastest / one)
             tell_ratio(f"× the loop, 1 query, {case}", each["loop, 1 query"][0] / one, against_loop)
             tell_ratio(
                 f"× the loop, 20 queries, {case}",
