@@ -71,7 +71,9 @@ def measure(dataset: Any, pairs: int) -> None:
         "review: next": lambda: triage.neighbour(dataset.view(), BASE, sample.id, "open", 0.5, back=False),
         "review: decided so far": lambda: review_counts(dataset, BASE),
         "review: decide on a pair": lambda: review_pairs(dataset, BASE, [sample.id], "confirmed"),
-        "review: decide on a region": lambda: review_regions(dataset, BASE, [region], "confirmed"),
+        "review: decide on a region": lambda: review_regions(
+            dataset, BASE, [region], "confirmed", [sample.id]
+        ),
     }
     for what, call in calls.items():
         print(f"{what:32s} {timed(call)}", flush=True)

@@ -4,7 +4,7 @@ import { type Call, executeOperator, OPERATORS, type PanelProps, React, useEffec
 import { Curve, Histogram, ScoreAxis } from "./charts";
 import { decisionInk, ink, sheet, truthInk } from "./look";
 import { Next } from "./next";
-import { bars, type Count, type Split, tally, type Tally, type Triage, unpack } from "./triage_data";
+import { bars, type Count, type Split, tally, type Tally, type Triage, unpack, unpackCurve } from "./triage_data";
 
 const BARS = 40;
 
@@ -58,6 +58,7 @@ function Desk({ triage, call }: { triage: Triage; call: Call }) {
   const [threshold, setThreshold] = useState(triage.threshold);
   const [applying, setApplying] = useState(false);
   const counts = useMemo(() => unpack(triage.counts), [triage.counts]);
+  const curve = useMemo(() => unpackCurve(triage.curve), [triage.curve]);
   const known = counts.some(({ truth }) => truth);
   const [split, setSplit] = useState<Split>(known ? "truth" : "review");
   useEffect(() => setThreshold(triage.threshold), [triage.threshold, triage.base]);
@@ -92,10 +93,10 @@ function Desk({ triage, call }: { triage: Triage; call: Call }) {
             </span>
           </div>
         </div>
-        {triage.curve.length > 0 && (
+        {curve.length > 0 && (
           <div className="argus-card">
             <h3>Precision and recall{triage.average_precision !== null && <span className="faint"> · AP {triage.average_precision.toFixed(2)}</span>}</h3>
-            <Curve points={triage.curve} threshold={threshold} />
+            <Curve points={curve} threshold={threshold} />
           </div>
         )}
       </div>

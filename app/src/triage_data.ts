@@ -38,10 +38,11 @@ export interface Triage {
   runs: RunChoice[];
   threshold: number;
   bin_width: number;
-  /** JSON of [bin, truth, review, count] each, see `unpack`. */
+  /** JSON, see `unpack`. */
   counts: string;
   failed: number;
-  curve: CurvePoint[];
+  /** JSON of [threshold, precision, recall] each, by rising threshold; empty without ground truth. */
+  curve: string;
   average_precision: number | null;
   ranking: string;
   rankings: { name: string; label: string }[];
@@ -50,8 +51,17 @@ export interface Triage {
 }
 
 export function unpack(packed: string): Count[] {
-  const rows = JSON.parse(packed) as [number, Count["truth"], Count["review"], number][];
-  return rows.map(([bin, truth, review, count]) => ({ bin, truth, review, count }));
+  const kinds = JSON.parse(packed) as [Count["truth"], Count["review"], number[]][];
+  const counts: Count[] = [];
+  for (const [truth, review, flat] of kinds) {
+    for (let at = 0; at + 1 < flat.length; at += 2) counts.push({ bin: flat[at] ?? 0, truth, review, count: flat[at + 1] ?? 0 });
+  }
+  return counts;
+}
+
+export function unpackCurve(packed: string): CurvePoint[] {
+  const points = JSON.parse(packed) as [number, number, number][];
+  return points.map(([threshold, precision, recall]) => ({ threshold, precision, recall }));
 }
 
 export interface Tally {

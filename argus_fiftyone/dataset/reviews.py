@@ -35,17 +35,29 @@ def review_pairs(dataset: Dataset, field: str, sample_ids: Sequence[str], decisi
     return len(after_ids)
 
 
-def review_regions(dataset: Dataset, field: str, label_ids: Sequence[str], decision: str | None) -> int:
+def review_regions(
+    dataset: Dataset,
+    field: str,
+    label_ids: Sequence[str],
+    decision: str | None,
+    after_ids: Sequence[str] | None = None,
+) -> int:
     """Tag regions with a decision in place of an earlier one; None withdraws; returns how many.
 
     The pairs follow, so that nobody decides twice: one confirmed region confirms its pair;
     where all regions are rejected, an undecided pair is rejected.
+
+    Args:
+        after_ids: the samples that hold them, where known: the database then looks at
+            those instead of searching all, seconds on a large dataset.
     """
     _check(decision)
     regions = RunFields.of(field).regions
     if not dataset.has_sample_field(regions):
         raise DecisionError(f"{dataset.name!r} has no field {regions!r}: compute or threshold heatmaps first")
-    chosen = dataset.select_group_slices(AFTER).select_labels(ids=list(label_ids), fields=regions)
+    where = dataset.select_group_slices(AFTER)
+    where = where if after_ids is None else where.select(list(after_ids))
+    chosen = where.select_labels(ids=list(label_ids), fields=regions)
     found = chosen.count(f"{regions}.detections")
     chosen.untag_labels(list(DECISIONS), label_fields=regions)
     if decision:

@@ -19,6 +19,7 @@ from argus_fiftyone.dataset.slices import after_slice
 from argus_fiftyone.labels import DECISIONS
 
 BINS = 1000
+POINTS = 200
 TRUTHS = ("", "change", "nochange")
 REVIEWS = ("", *DECISIONS)
 
@@ -127,7 +128,8 @@ class CurvePoint:
 def curve_of(counts: Sequence[Count]) -> tuple[list[CurvePoint], float | None]:
     """Precision–recall points by rising threshold, and the average precision.
 
-    Only pairs of known truth count. No curve without both kinds of pairs.
+    Only pairs of known truth count. No curve without both kinds of pairs. The points are
+    thinned to some `POINTS`; the average is of all.
     """
     per_bin = [[0, 0] for _ in range(BINS + 1)]
     for count in counts:
@@ -144,4 +146,10 @@ def curve_of(counts: Sequence[Count]) -> tuple[list[CurvePoint], float | None]:
             precision = found / (found + alarms)
             average += precision * true_here / changed
             points.append(CurvePoint(index / BINS, precision, found / changed))
-    return points[::-1], average
+    return _thinned(points[::-1]), average
+
+
+def _thinned(points: list[CurvePoint]) -> list[CurvePoint]:
+    """Every n-th point and the last: more than a curve of some hundred pixels can show is left out."""
+    step = max(1, len(points) // POINTS)
+    return points if step == 1 else [*points[:-1:step], points[-1]]

@@ -62,7 +62,7 @@ class ReviewPanel(foo.Panel):
         """Store a decision on the pair, or on one region of it; then go on where `by` says so."""
         base, region, decision = (ctx.params[name] for name in ("base", "region_id", "decision"))
         if region:
-            review_regions(ctx.dataset, base, [region], decision)
+            review_regions(ctx.dataset, base, [region], decision, [ctx.params["after_id"]])
         else:
             review_pairs(ctx.dataset, base, [ctx.params["after_id"]], decision)
         if ctx.params.get("by"):

@@ -106,7 +106,7 @@ def describe_choice(dataset: Any, available: list, choice: scores.Choice, rankin
         "bin_width": 1 / scores.BINS,
         "counts": _packed(counts.scored),
         "failed": counts.failed,
-        "curve": [asdict(point) for point in points],
+        "curve": json.dumps([[p.threshold, round(p.precision, 4), round(p.recall, 4)] for p in points]),
         "average_precision": average,
         "ranking": ranking,
         "rankings": [{"name": name, "label": triage.RANKINGS[name]} for name in listed],
@@ -115,8 +115,15 @@ def describe_choice(dataset: Any, available: list, choice: scores.Choice, rankin
 
 
 def _packed(counts: list[scores.Count]) -> str:
-    """Counts as JSON text: the App copies a panel's data at every redraw, and text costs it nothing."""
-    return json.dumps([[count.bin, count.truth, count.review, count.count] for count in counts])
+    """Counts as JSON text, [truth, review, [bin, count, bin, count ...]] for each kind of pairs.
+
+    As text, because the App copies a panel's data at every redraw, and text costs it nothing.
+    """
+    kinds: dict[tuple[str, str], list[int]] = {}
+    for count in counts:
+        kinds.setdefault((count.truth, count.review), []).extend((count.bin, count.count))
+    packed = [[truth, review, flat] for (truth, review), flat in kinds.items()]
+    return json.dumps(packed, separators=(",", ":"))
 
 
 def _listed(row: dict[str, Any]) -> dict[str, Any]:
