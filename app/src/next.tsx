@@ -30,7 +30,7 @@ export function Next({ triage, call }: { triage: Triage; call: Call }) {
           Review
         </button>
       </div>
-      <ul className="argus-list" data-cy="argus-ranked" style={{ maxHeight: 168 }}>
+      <ul className="argus-list" data-cy="argus-ranked" style={{ maxHeight: "max(168px, 100vh - 640px)" }}>
         {triage.ranked.map((each) => (
           <RankedRow key={each.id} ranked={each} onOpen={() => open(each.id)} />
         ))}
