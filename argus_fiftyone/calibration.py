@@ -27,6 +27,8 @@ PAIR_SHARE = 0.25
 PAIR_WIDTH = 0.08
 QUIET_MOST = 0.49
 """The most that a pair below the default threshold may show."""
+LOUD_LEAST = 0.51
+"""The least that the strongest place of any other pair shows."""
 
 PIXEL_CALM = 6.0
 """Typical pixel difference, in grey levels, at which trust in pixels falls to 1/e."""
@@ -72,9 +74,6 @@ def as_evidence(excess: np.ndarray, score: float) -> np.ndarray:
 
         e = x / (x + HALF_EVIDENCE),  x = excess · (s / max excess)^PAIR_SHARE
 
-    A pair that scores below 0.5 shows nothing at or above 0.5: what the score calls quiet,
-    the map leaves quiet.
-
     Args:
         excess: [rows, cols] ≥ 0.
         score: the pair's, in [0, 1].
@@ -85,8 +84,20 @@ def as_evidence(excess: np.ndarray, score: float) -> np.ndarray:
     # The logit is flattened, so that the map fades more slowly than the score falls.
     share = 1 / (1 + np.exp(-_logit(score) * SCORE_WIDTH / PAIR_WIDTH))
     scaled = excess * (share / strongest) ** PAIR_SHARE
-    evidence = scaled / (scaled + HALF_EVIDENCE)
-    return evidence * min(1.0, QUIET_MOST / float(evidence.max())) if score < 0.5 else evidence
+    return scaled / (scaled + HALF_EVIDENCE)
+
+
+def in_step(heatmap: np.ndarray, score: float) -> np.ndarray:
+    """The heatmap, signed, with its peak on the side of 0.5 on which the score is.
+
+    What the score calls quiet the map leaves quiet, and a pair that is flagged shows where.
+    """
+    strongest = float(np.abs(heatmap).max())
+    if score < 0.5 <= strongest:
+        return heatmap * (QUIET_MOST / strongest)
+    if score >= 0.5 and 0 < strongest < LOUD_LEAST:
+        return heatmap * (LOUD_LEAST / strongest)
+    return heatmap
 
 
 def _logit(score: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -18,6 +18,7 @@ from argus_fiftyone.calibration import (
     as_evidence,
     compared_within,
     gate,
+    in_step,
     pair_score,
     pixel_factor,
     smooth,
@@ -31,6 +32,7 @@ from argus_fiftyone.difference import (
     window_novelty,
 )
 from argus_fiftyone.encoders import Encoder, PictureFeatures
+from argus_fiftyone.exposure import match_exposure
 from argus_fiftyone.heatmap import (
     Direction,
     Region,
@@ -182,7 +184,7 @@ def prepare(
     height, width = size or after.shape[:2]
     at_encoding = encoding_size((height, width), cell, resolution)
     after = resize(after, at_encoding)
-    alignment = align(resize(before, at_encoding), after)
+    alignment, after = _evenly_exposed(align(resize(before, at_encoding), after), after)
     return Prepared(alignment, after, fitted_size(height, width, LONGEST_MAP_SIDE))
 
 
@@ -237,6 +239,15 @@ def _middle(alignment: Alignment, old: PictureFeatures, new: PictureFeatures) ->
     return Difference(*(side.cpu().where(in_view, torch.nan) for side in sides))
 
 
+def _evenly_exposed(alignment: Alignment, after: np.ndarray) -> tuple[Alignment, np.ndarray]:
+    """Both pictures at one exposure, as far as they show the same thing in the same place."""
+    if not alignment.registered:
+        return alignment, after
+    before, after, gain = match_exposure(alignment.before, after, alignment.in_view)
+    told = alignment.outcome if gain == 1 else f"{alignment.outcome}, exposure ×{gain:.2f} matched"
+    return replace(alignment, before=before, outcome=told), after
+
+
 def _guide(after: np.ndarray, grid: tuple[int, ...]) -> np.ndarray:
     grey = cv2.cvtColor(resize(after, (2 * grid[0], 2 * grid[1])), cv2.COLOR_RGB2GRAY)
     return grey.astype(np.float32) / 255
@@ -260,7 +271,7 @@ def _answer(query: Query, evidence: Evidence, encoder: Encoder, settings: Settin
     signed, changed_share = assemble(
         as_evidence(after.numpy(), score), as_evidence(before.numpy(), score), query.direction
     )
-    heatmap = upsample(follow_edges(signed, evidence.guide), evidence.map_size)
+    heatmap = upsample(in_step(follow_edges(signed, evidence.guide), score), evidence.map_size)
     regions = find_regions(heatmap, resize(changed_share, evidence.map_size), settings.threshold)
     return Comparison(
         query=query.text,

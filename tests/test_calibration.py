@@ -17,6 +17,7 @@ from argus_fiftyone.calibration import (
     as_evidence,
     compared_within,
     gate,
+    in_step,
     pair_score,
     peak,
     pixel_factor,
@@ -69,7 +70,16 @@ def test_evidence_stays_within_zero_and_one_and_keeps_the_order(excess: np.ndarr
 @SHORT
 @given(novelties, st.floats(0, 0.4999))
 def test_what_the_score_calls_quiet_the_map_leaves_quiet(excess: np.ndarray, score: float):
-    assert as_evidence(excess, score).max() < 0.5
+    assert np.abs(in_step(1 - as_evidence(excess, score), score)).max() < 0.5
+
+
+@SHORT
+@given(novelties, st.floats(0.5, 1), st.sampled_from((-1, 1)))
+def test_a_pair_that_is_flagged_shows_where(excess: np.ndarray, score: float, sign: int):
+    heatmap = sign * as_evidence(excess, score)
+    if heatmap.any():
+        assert np.abs(in_step(heatmap, score)).max() > 0.5
+        assert (np.sign(in_step(heatmap, score)) == np.sign(heatmap)).all()
 
 
 def test_nothing_new_gives_no_evidence_whatever_the_score():
