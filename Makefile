@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 DATA ?= ../shared/data/pairs.csv
 ENCODER ?= mini
 APP ?=
+QUICK ?=
 
 .PHONY: demo test check quality bench screenshots app-build clean help
 
@@ -40,9 +41,9 @@ check: $(VENV)/.ready
 quality: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.quality --pairs $(DATA) --encoder $(ENCODER)
 
-## make bench               measure speed, write docs/benchmarks.md
+## make bench [QUICK=1]     measure speed, write docs/benchmarks.md; QUICK=1: the same ratios in about 15 minutes
 bench: $(VENV)/.ready
-	$(BIN)/python -m benchmarks.speed
+	$(BIN)/python -m benchmarks.speed $(if $(QUICK),--quick)
 
 ## make screenshots         the README's pictures of the App, made anew in a real Chromium
 screenshots: $(VENV)/.ready

@@ -62,7 +62,7 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 if __name__ == "__main__":
-    arguments = sys.argv[1:]
+    arguments = [argument for argument in sys.argv[1:] if argument != "--quick"]
     main(
         arguments[0] if arguments else "clip:ViT-B-16-quickgelu:random",
         int(arguments[1]) if len(arguments) > 1 else 448,

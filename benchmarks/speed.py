@@ -1,19 +1,24 @@
 """All benchmarks of speed in one command; the result goes to docs/benchmarks.md.
 
-    python -m benchmarks.speed [--smoke] [--only NAME ...]
+    python -m benchmarks.speed [--smoke | --quick] [--only NAME ...]
 
 Each part runs in a process of its own, one after the other. A part that fails is reported as
-such, with its last line; nothing is left out because it looks bad. --smoke runs everything at
-sizes that mean nothing and writes no file.
+such, with its last line; nothing is left out because it looks bad. --quick measures the same
+ratios with fewer pairs and rounds. --smoke runs everything at sizes that mean nothing and
+writes no file. --only measures some parts and leaves the others' sections as they are.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
+
+from benchmarks.measuring import RATIO_MARK
 
 HERE = Path(__file__).resolve().parent
 REPORT = HERE.parent / "docs" / "benchmarks.md"
@@ -22,10 +27,14 @@ BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 PARTS = {
     "stages": "Where the time of one pair goes",
     "end_to_end": "End to end against the bare encoder and the straightforward loop",
+    "winclip": "Against anomalib's WinCLIP on the same tower",
     "cache_and_queries": "Many queries, and a warm cache",
     "many_pairs": "Time and memory against the number of pairs",
-    "evaluation_speed": "Evaluation against scikit-learn",
+    "kills": "Ten kills at random moments",
     "ray_workers": "Two Ray workers against one",
+    "evaluation_speed": "Evaluation against scikit-learn",
+    "evaluation_anomalib": "Evaluation against anomalib",
+    "database_writes": "Writing results into FiftyOne",
     "batch_sizes": "Pictures per encoder call",
     "clip_precision": "Precision of the weights",
 }
@@ -34,40 +43,92 @@ PARTS = {
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--smoke", action="store_true")
+    parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", nargs="*", choices=PARTS, default=list(PARTS))
     asked = parser.parse_args()
-    sections, failed = [], 0
+    amount = "--smoke" if asked.smoke else "--quick" if asked.quick else ""
+    sections = {} if asked.smoke else known_sections()
+    started, failed = time.monotonic(), 0
     for name in asked.only:
         print(f"== {PARTS[name]}", flush=True)
-        text, well = run(name, asked.smoke)
+        text, well = run(name, amount)
         failed += not well
-        sections.append(f"### {PARTS[name]}\n\n`python benchmarks/{name}.py`\n\n```text\n{text}\n```\n")
-    if not asked.smoke:
-        write_report(sections)
-        print(f"written to {REPORT}")
+        sections[name] = section(name, amount, text)
+        if not asked.smoke:
+            write_report(sections)
+    print(f"{len(asked.only)} parts in {(time.monotonic() - started) / 60:.1f} minutes, {failed} failed")
     return min(failed, 1)
 
 
-def run(name: str, smoke: bool) -> tuple[str, bool]:
+def run(name: str, amount: str) -> tuple[str, bool]:
     """What a part prints, and whether it ended well."""
-    arguments = ["clip:ViT-B-32-quickgelu:random", "64"] if smoke and name == "clip_precision" else []
-    arguments += ["--smoke"] if smoke and name != "clip_precision" else []
-    command = [sys.executable, str(HERE / f"{name}.py"), *arguments]
-    done = subprocess.run(command, cwd=HERE.parent, capture_output=True, text=True)
-    text = done.stdout.strip()
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        text += f"\nfailed: {last}"
-    print(text, flush=True)
-    return text, done.returncode == 0
+    arguments = [amount] if amount else []
+    if name == "clip_precision" and amount == "--smoke":
+        arguments = ["clip:ViT-B-32-quickgelu:random", "64"]
+    command, lines = [sys.executable, "-m", f"benchmarks.{name}", *arguments], []
+    with subprocess.Popen(
+        command, cwd=HERE.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        with Drain(process.stderr) as told:
+            for line in process.stdout:
+                print(line, end="", flush=True)
+                lines.append(line.rstrip())
+    if process.returncode:
+        lines.append(f"failed: {told.last}")
+        print(lines[-1])
+    return "\n".join(lines), process.returncode == 0
 
 
-def write_report(sections: list[str]) -> None:
-    """Put the sections between the marks; what is written around them stays."""
+class Drain:
+    """Reads a stream beside another, so that neither fills up; keeps the last line."""
+
+    def __init__(self, stream) -> None:
+        self.last = "no message"
+        self.thread = threading.Thread(target=self._read, args=(stream,))
+
+    def _read(self, stream) -> None:
+        for line in stream:
+            self.last = line.strip() or self.last
+
+    def __enter__(self) -> Drain:
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.thread.join()
+
+
+def section(name: str, amount: str, text: str) -> str:
+    """A part of the report."""
+    command = f"python -m benchmarks.{name} {amount}".strip()
+    head = f"### {PARTS[name]}\n\n`{command}`, {time.strftime('%Y-%m-%d')}"
+    return f"{head}\n\n```text\n{text}\n```\n"
+
+
+def known_sections() -> dict[str, str]:
+    """What the report holds already, by part."""
+    measured = REPORT.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
+    found = {each.partition("\n")[0]: f"### {each.rstrip()}\n" for each in measured.split("### ")[1:]}
+    return {name: found[title] for name, title in PARTS.items() if title in found}
+
+
+def write_report(sections: dict[str, str]) -> None:
+    """Put table and sections between the marks; what is written around them stays."""
     whole = REPORT.read_text(encoding="utf-8")
     head, tail = whole.partition(BEGIN)[0], whole.partition(END)[2]
-    measured = "\n".join([f"Measured on {time.strftime('%Y-%m-%d')}.\n", *sections])
+    ordered = [sections[name] for name in PARTS if name in sections]
+    measured = "\n".join([table(ordered), *ordered])
     REPORT.write_text(f"{head}{BEGIN}\n\n{measured}\n{END}{tail}", encoding="utf-8")
+
+
+def table(sections: list[str]) -> str:
+    """All ratios on one page, with what was aimed at, reached or not."""
+    row = re.compile(rf"^{RATIO_MARK}(.*): (\S+)(?: \(aim (.*)\))?$")
+    found = [row.match(line) for text in sections for line in text.splitlines()]
+    rows = [f"| {m[1]} | {m[2]} | {m[3] or ''} |" for m in found if m]
+    return "\n".join(["| what | measured | aim |", "|---|---|---|", *rows, ""])
 
 
 if __name__ == "__main__":
