@@ -10,6 +10,7 @@ from fiftyone.operators.delegated import DelegatedOperationService
 from fiftyone.operators.executor import ExecutionContext, ExecutionError, Executor
 
 from argus_fiftyone.dataset import computing
+from argus_fiftyone.dataset.reviews import review_pairs
 from argus_fiftyone.dataset.runs import list_runs
 
 pytestmark = pytest.mark.database
@@ -100,6 +101,23 @@ def test_a_delegated_run_does_the_same_later(dataset: Any):
     dataset.reload()
     assert list_runs(dataset) == ["later"]
     assert dataset.exists("later_score").count() == 4
+
+
+def test_the_other_long_operators_run_delegated_too(dataset: Any, tmp_path: Path):
+    operator("compute_change_heatmaps")(dataset, "k")
+    review_pairs(dataset, "k", dataset.values("id"), "rejected")
+    operator("evaluate_change_heatmaps")(dataset, "k", delegate=True)
+    operator("threshold_change_heatmaps")(dataset, "k", 0.4, delegate=True)
+    operator("export_report")(dataset, "k", str(tmp_path / "report"), pairs="confirmed", delegate=True)
+    operator("calibrate_from_reviews")(dataset, "k", "false_alarms", 0.5, delegate=True)
+    service = DelegatedOperationService()
+    service.execute_queued_operations(dataset_name=dataset.name)
+    runs = service.list_operations(dataset_name=dataset.name)
+    assert [str(run.run_state) for run in runs] == ["completed"] * 4
+    dataset.reload()
+    assert dataset.has_evaluation("k_pairs")
+    assert (tmp_path / "report" / "report.html").is_file()
+    assert "k" in dataset.info["argus_calibrations"]
 
 
 def test_the_message_of_a_fault_goes_to_the_app_before_it_is_raised(dataset: Any):
