@@ -29,6 +29,8 @@ _MOVED = r"\b(?:moved|shifted)\b|\bto the (?:left|right)\b"
 _LEFT_OVER = r"(?:\b(?:or|and|is|are|was|were|has|have|been)\s*)+$"
 """Words that stood before a direction ("the lid is gone") and say nothing once it is taken out."""
 _ARTICLES = r"^(?:a|an|the|any|some|one|more|of)\s+"
+_PLURAL = re.compile(r"[^aisu]s$", re.I)
+"""How a plural ends that takes no article; "glass", "rust mass" and "a bus" are none."""
 _PLACE = re.compile(
     r"\s+(?:in|on|of|at|under|behind|between|from|along|inside|onto|into|beside|near)\s+", re.I
 )
@@ -45,7 +47,6 @@ _STATES = [
     "dent",
     "dented",
     "pit",
-    "pits",
     "pitting",
     "hole",
     "blowhole",
@@ -201,6 +202,8 @@ def _bare(part: str) -> str:
 
 def _with_article(part: str, article: str = "a") -> str:
     bare = _bare(part)
+    if article == "a" and _PLURAL.search(bare):
+        return bare
     if article == "a":
         article = "an" if bare[:1].lower() in "aeiou" else "a"
     return f"{article} {bare}"
@@ -208,4 +211,5 @@ def _with_article(part: str, article: str = "a") -> str:
 
 def _state(plain: str) -> str:
     words = re.findall(r"[a-z]+", plain.lower())
-    return next((word for word in words if word in _STATES), "")
+    singular = (form for word in words for form in (word, word.removesuffix("s"), word.removesuffix("es")))
+    return next((form for form in singular if form in _STATES), "")

@@ -124,3 +124,10 @@ def test_capitals_make_no_difference_to_what_is_meant(text: str):
     assert loud.direction == plain.direction
     assert loud.is_open == plain.is_open
     assert loud.state == plain.state
+
+
+def test_plurals_take_no_article_and_are_the_same_defect():
+    query = parse_query("scratches on the plate")
+    assert query.things == ("scratches",)
+    assert query.state == "scratch"
+    assert parse_query("glass").things == ("a glass",)
