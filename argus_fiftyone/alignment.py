@@ -1,9 +1,10 @@
 """Bring the before picture into the after picture's frame, and say what was done.
 
-A ladder: nothing, a shift, a homography. A rung is
-taken only when the pictures then match demonstrably better than on the rung below, so a
-pair that cannot be registered (another specimen, another crop) stays as it is and is
-recorded as unregistered.
+A ladder: nothing, a shift, a homography (of tracked corners or, where tracking fails, of
+matched keypoints), and local refinement by flow. A rung is taken only when the pictures then
+match demonstrably better than on the rung below, so a pair that cannot be registered
+(another specimen, another crop) stays as it is and is recorded as unregistered.
+All rungs are judged on small grey pictures; the picture itself is moved once, at the end.
 """
 
 from __future__ import annotations
@@ -14,17 +15,33 @@ from typing import Literal
 import cv2
 import numpy as np
 
-ESTIMATION_SIDE = 640
-"""Motion is estimated on pictures no larger than this; finer detail costs time and adds nothing."""
-MATCH_SIDE = 320
-FEWEST_INLIERS = 15
-LEAST_INLIER_RATIO = 0.3
+from argus_fiftyone.local_match import LocalMatch, as_small_grey, mean_match
+from argus_fiftyone.motion import (
+    Motion,
+    find_flow,
+    find_shift,
+    level_light,
+    match_keypoints,
+    moved,
+    places,
+    sampled,
+    track_corners,
+)
+
 LEAST_VIEW = 0.6
 REGISTERED_MATCH = 0.5
 """Local correlation from which two pictures count as showing the same thing in the same place."""
 WORTHWHILE = 0.92
 """A rung must bring the mismatch below this share of the mismatch before it."""
+REFINEMENT_WORTHWHILE = 0.8
+"""The same for local refinement, which is free enough to find some gain in anything."""
+LEAST_TO_REFINE = 0.04
+"""Mismatch below which local refinement is not tried."""
+SURE_SHARE = 0.6
+"""Where this share of all corners was tracked and agrees, keypoints have nothing to add."""
 MARGIN_SHARE = 0.015
+LIGHT_CELL = 8
+"""Pixels; light is compared on pictures smaller by this."""
 
 Rung = Literal["identity", "shift", "homography"]
 
@@ -34,12 +51,14 @@ class Alignment:
     """What alignment did.
 
     Attributes:
-        before: uint8 [height, width, 3], the before picture in the after picture's frame.
+        before: uint8 [height, width, 3], the before picture in the after picture's frame. Where
+            it does not reach it shows the after picture, so that nothing is new there or nearby.
         in_view: bool [height, width], False where the before picture does not reach, with a margin.
-        rung: which rung of the ladder was taken.
+        rung: which rung of the ladder was taken, local refinement aside.
         registered: whether the pictures show the same thing in the same place.
         match: mean local correlation after alignment, in [-1, 1].
-        warp: 3×3, homogeneous, fractions of the before picture → fractions of the after picture.
+        warp: 3×3, homogeneous, fractions of the before picture → fractions of the after picture;
+            the motion of the whole picture, without local refinement.
         outcome: all of that in one phrase for people.
     """
 
@@ -63,140 +82,171 @@ def align(before: np.ndarray, after: np.ndarray) -> Alignment:
     """
     if before.shape != after.shape:
         raise ValueError(f"before and after need one size, got {before.shape[:2]} and {after.shape[:2]}")
-    identity = _Candidate("identity", np.eye(3), "identity", before, np.ones(before.shape[:2], bool))
-    if np.array_equal(before, after):
-        return _record(identity, 1.0)
-    best, match = identity, local_match(before, after)
-    for rung in (_shifted, _matched):
-        candidate = rung(before, after)
-        if candidate is None or candidate.in_view.mean() < LEAST_VIEW:
-            continue
-        reached = local_match(candidate.picture, after, candidate.in_view)
-        reference = local_match(best.picture, after, candidate.in_view)
-        if reached >= REGISTERED_MATCH and 1 - reached < WORTHWHILE * (1 - reference):
-            best, match = candidate, reached
-    return _record(best, match)
+    ladder = _Ladder(as_small_grey(before), as_small_grey(after))
+    if not np.array_equal(before, after):
+        ladder.climb()
+    return _record(ladder, before, after)
 
 
-@dataclass(frozen=True)
-class _Candidate:
-    rung: Rung
-    homography: np.ndarray
-    phrase: str
-    picture: np.ndarray
-    in_view: np.ndarray
+class _Ladder:
+    """The best rung so far, on small grey pictures.
 
-
-def _record(chosen: _Candidate, match: float) -> Alignment:
-    height, width = chosen.picture.shape[:2]
-    to_fraction = np.diag([1 / width, 1 / height, 1.0])
-    registered = match >= REGISTERED_MATCH
-    state = f"match {match:.2f}" if registered else f"unregistered, match {match:.2f}"
-    in_view = chosen.in_view
-    return Alignment(
-        before=chosen.picture,
-        in_view=in_view,
-        rung=chosen.rung,
-        registered=registered,
-        match=match,
-        warp=to_fraction @ chosen.homography @ np.linalg.inv(to_fraction),
-        outcome=f"{chosen.phrase} ({state}"
-        + (f", {in_view.mean():.0%} in view)" if not in_view.all() else ")"),
-    )
-
-
-def local_match(before: np.ndarray, after: np.ndarray, in_view: np.ndarray | None = None) -> float:
-    """Mean local correlation of two pictures, in [-1, 1], blind to light and weighted by texture.
-
-    Correlation is taken in Gaussian windows of σ = 3 px on pictures of 320 px, which a
-    change of gain or offset leaves as it is.
+    Attributes:
+        homography, flow: what was taken; before → after, and what `moved` needs after that.
+        picture, in_view: the small before picture so aligned, and where it reaches.
+        match: mean local correlation.
     """
-    first, second = _grey(before, MATCH_SIDE), _grey(after, MATCH_SIDE)
-    mean = [_smooth(picture) for picture in (first, second)]
-    variance = [_smooth(p * p) - m * m for p, m in zip((first, second), mean, strict=True)]
-    covariance = _smooth(first * second) - mean[0] * mean[1]
-    # A variance floor of 8 grey levels² keeps sensor noise in flat areas from voting.
-    energy = np.sqrt(np.maximum(variance[0] + 8, 8) * np.maximum(variance[1] + 8, 8))
-    weight = np.sqrt(energy)
-    if in_view is not None:
-        weight = weight * (cv2.resize(in_view.astype(np.uint8), weight.shape[::-1]) > 0)
-    return float(((covariance + 8) / energy * weight).sum() / max(float(weight.sum()), 1e-9))
+
+    def __init__(self, before: np.ndarray, after: np.ndarray) -> None:
+        self.before, self.after = before, after
+        self.yardstick = LocalMatch(after)
+        self.rung: Rung = "identity"
+        self.phrase = "identity"
+        self.homography, self.flow = np.eye(3), None
+        self.picture, self.in_view = before, np.ones(before.shape, bool)
+        self.local = self.yardstick.of(before)
+        self.match = mean_match(self.local, self.in_view)
+
+    def climb(self) -> None:
+        """Try all rungs, the cheap ones first."""
+        self._offer("shift", find_shift(self.before, self.after))
+        even = level_light(self.before), level_light(self.after)
+        tracked = track_corners(*even, start=self.homography)
+        self._offer("homography", tracked)
+        if tracked is None or tracked.share < SURE_SHARE:
+            matched = match_keypoints(self.before, self.after)
+            self._offer("homography", matched)
+            if matched is not None and _is_sane(matched.homography, self.before.shape):
+                self._offer("homography", track_corners(*even, start=matched.homography))
+        if REGISTERED_MATCH <= self.match < 1 - LEAST_TO_REFINE:
+            self._refine(even[1])
+
+    def _offer(self, rung: Rung, motion: Motion | None) -> None:
+        """Take a motion of the whole picture if it is possible and pays."""
+        if motion is None or not _is_sane(motion.homography, self.before.shape):
+            return
+        in_view = _in_view(motion.homography, self.before.shape)
+        if in_view.mean() < LEAST_VIEW:
+            return
+        picture = _warped(self.before, motion.homography)
+        if self._pays(picture, in_view, WORTHWHILE):
+            self.rung, self.homography, self.in_view = rung, motion.homography, in_view
+            self.phrase = f"homography from {motion.support} inliers" if motion.support else rung
+
+    def _refine(self, even_after: np.ndarray) -> None:
+        """Take what local flow adds, if it pays."""
+        flow = find_flow(level_light(self.picture), even_after, self.in_view)
+        if flow is None:
+            return
+        if self._pays(moved(self.picture, flow), self.in_view, REFINEMENT_WORTHWHILE):
+            self.flow = flow
+
+    def _pays(self, picture: np.ndarray, in_view: np.ndarray, worthwhile: float) -> bool:
+        """Whether the picture matches demonstrably better than the one so far; if so, it takes its place."""
+        local = self.yardstick.of(picture)
+        match = mean_match(local, in_view)
+        if match < REGISTERED_MATCH or 1 - match >= worthwhile * (1 - mean_match(self.local, in_view)):
+            return False
+        self.picture, self.local, self.match = picture, local, match
+        return True
 
 
-def _shifted(before: np.ndarray, after: np.ndarray) -> _Candidate | None:
-    """A pure shift by phase correlation, to a fraction of a pixel."""
-    first, second = _grey(before, ESTIMATION_SIDE), _grey(after, ESTIMATION_SIDE)
-    (right, down), response = cv2.phaseCorrelate(
-        first, second, cv2.createHanningWindow(first.shape[::-1], cv2.CV_32F)
+def _record(ladder: _Ladder, before: np.ndarray, after: np.ndarray) -> Alignment:
+    """Move the picture itself as the ladder found best."""
+    homography = _rescaled(ladder.homography, ladder.before.shape, before.shape)
+    scale = before.shape[1] / ladder.before.shape[1]
+    phrase, picture, in_view = ladder.phrase, before, np.ones(before.shape[:2], bool)
+    if ladder.rung == "shift":
+        phrase = f"shift by {np.hypot(*homography[:2, 2]):.1f} px"
+    if ladder.rung != "identity":
+        in_view = _in_view(homography, before.shape)
+    if ladder.flow is not None:
+        phrase += f", refined by flow up to {scale * np.linalg.norm(ladder.flow, axis=2).max():.0f} px"
+        picture = _flowed(before, homography, ladder.flow * np.float32(scale))
+    elif ladder.rung != "identity":
+        picture = _warped(before, homography)
+    if not in_view.all():
+        picture = _filled(picture, after, in_view)
+    registered = ladder.match >= REGISTERED_MATCH
+    state = f"match {ladder.match:.2f}" if registered else f"unregistered, match {ladder.match:.2f}"
+    state += "" if in_view.all() else f", {in_view.mean():.0%} in view"
+    return Alignment(
+        before=picture,
+        in_view=in_view,
+        rung=ladder.rung,
+        registered=registered,
+        match=ladder.match,
+        warp=_rescaled(homography, before.shape, (1, 1)),
+        outcome=f"{phrase} ({state})",
     )
-    scale = before.shape[1] / first.shape[1]
-    right, down = right * scale, down * scale
-    if response < 0.03 or max(abs(right), abs(down)) < 0.25:
-        return None
-    motion = np.array([[1, 0, right], [0, 1, down], [0, 0, 1.0]])
-    return _warped("shift", motion, f"shift by {np.hypot(right, down):.1f} px", before)
-
-
-def _matched(before: np.ndarray, after: np.ndarray) -> _Candidate | None:
-    """A homography from SIFT matches by MAGSAC."""
-    found = [_keypoints(_grey(picture, ESTIMATION_SIDE)) for picture in (before, after)]
-    if min(len(points) for points, _ in found) < FEWEST_INLIERS:
-        return None
-    pairs = cv2.BFMatcher().knnMatch(found[0][1], found[1][1], k=2)
-    good = [pair[0] for pair in pairs if len(pair) == 2 and pair[0].distance < 0.75 * pair[1].distance]
-    if len(good) < FEWEST_INLIERS:
-        return None
-    source = np.array([found[0][0][match.queryIdx] for match in good])
-    target = np.array([found[1][0][match.trainIdx] for match in good])
-    homography, inliers = cv2.findHomography(
-        source, target, cv2.USAC_MAGSAC, 2.0, maxIters=5000, confidence=0.999
-    )
-    if homography is None or inliers.sum() < FEWEST_INLIERS or inliers.mean() < LEAST_INLIER_RATIO:
-        return None
-    scale = max(1.0, max(before.shape[:2]) / ESTIMATION_SIDE)
-    enlarge = np.diag([scale, scale, 1.0])
-    homography = enlarge @ homography @ np.linalg.inv(enlarge)
-    if not _is_sane(homography, before.shape):
-        return None
-    return _warped("homography", homography, f"homography from {int(inliers.sum())} inliers", before)
-
-
-def _keypoints(grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    points, descriptors = cv2.SIFT.create(2000, contrastThreshold=0.02).detectAndCompute(
-        grey.astype(np.uint8), None
-    )
-    return np.array([point.pt for point in points], np.float32).reshape(-1, 2), descriptors
 
 
 def _is_sane(homography: np.ndarray, shape: tuple[int, ...]) -> bool:
     """Whether the picture's outline stays convex, the right way round, and near its size."""
     height, width = shape[:2]
     corners = np.array([[[0, 0]], [[width, 0]], [[width, height]], [[0, height]]], np.float32)
-    moved = cv2.perspectiveTransform(corners, homography)
-    ratio = cv2.contourArea(moved, oriented=True) / cv2.contourArea(corners, oriented=True)
-    return bool(cv2.isContourConvex(moved)) and 0.25 < ratio < 4
+    there = cv2.perspectiveTransform(corners, homography)
+    ratio = cv2.contourArea(there, oriented=True) / cv2.contourArea(corners, oriented=True)
+    return bool(cv2.isContourConvex(there)) and 0.25 < ratio < 4
 
 
-def _warped(rung: Rung, homography: np.ndarray, phrase: str, before: np.ndarray) -> _Candidate:
-    height, width = before.shape[:2]
-    picture = cv2.warpPerspective(
-        before, homography, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-    )
+def _in_view(homography: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Where a picture so moved reaches, less a margin: bool [height, width]."""
+    height, width = shape[:2]
     reached = cv2.warpPerspective(np.full((height, width), 255, np.uint8), homography, (width, height))
-    margin = 2 * max(1, round(MARGIN_SHARE * max(height, width))) + 1
+    margin = _margin((height, width))
     # The outermost pixels of a warp are guesses; but the picture's own border is no edge of view.
-    in_view = cv2.erode((reached > 127).astype(np.uint8), np.ones((margin, margin)), borderValue=1)
-    return _Candidate(rung, homography, phrase, picture, in_view > 0)
+    return cv2.erode((reached > 127).astype(np.uint8), np.ones((margin, margin)), borderValue=1) > 0
 
 
-def _grey(picture: np.ndarray, longest: int) -> np.ndarray:
+def _warped(picture: np.ndarray, homography: np.ndarray) -> np.ndarray:
+    size = picture.shape[1::-1]
+    return cv2.warpPerspective(
+        picture, homography, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+    )
+
+
+def _flowed(picture: np.ndarray, homography: np.ndarray, flow: np.ndarray) -> np.ndarray:
+    """The picture moved by a homography and then by a flow of a smaller grid, resampled once."""
     height, width = picture.shape[:2]
-    scale = min(1.0, longest / max(height, width))
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    if scale < 1:
-        grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return grey.astype(np.float32)
+    wanted = places(cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR))
+    sources = cv2.perspectiveTransform(wanted.reshape(-1, 1, 2), np.linalg.inv(homography))
+    return sampled(picture, sources.reshape(height, width, 2))
 
 
-def _smooth(values: np.ndarray) -> np.ndarray:
-    return cv2.GaussianBlur(values, (0, 0), 3)
+def _filled(picture: np.ndarray, after: np.ndarray, in_view: np.ndarray) -> np.ndarray:
+    """The picture where it is in view, and the after picture under its light elsewhere.
+
+    A border of guesses would look new, and encoders look far around: it would be heard in view.
+    """
+    height, width = in_view.shape
+    size = max(1, width // LIGHT_CELL), max(1, height // LIGHT_CELL)
+    small = [cv2.resize(p, size, interpolation=cv2.INTER_AREA).astype(np.float32) for p in (picture, after)]
+    known = cv2.resize(in_view.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    light = cv2.GaussianBlur((small[0] - small[1]) * known[..., None], (0, 0), 4)
+    light /= cv2.GaussianBlur(known, (0, 0), 4)[..., None] + 1e-3
+    relit = after + cv2.resize(light, (width, height))
+    # No seam: within the margin, which was reached but is not trusted, one fades into the other.
+    near = cv2.blur(
+        in_view.astype(np.float32), (_margin(in_view.shape),) * 2, borderType=cv2.BORDER_REPLICATE
+    )
+    share = np.where(in_view, 1, np.minimum(1, 2 * near))[..., None]
+    return np.clip(np.rint(share * picture + (1 - share) * relit), 0, 255).astype(np.uint8)
+
+
+def _margin(shape: tuple[int, ...]) -> int:
+    return 2 * max(1, round(MARGIN_SHARE * max(shape))) + 1
+
+
+def _rescaled(homography: np.ndarray, shape: tuple[int, ...], target: tuple[int, ...]) -> np.ndarray:
+    """The homography between pixels of one size as one between pixels of another; (1, 1): fractions."""
+    # A pixel's coordinates are its centre's, a fraction counts from the picture's edge.
+    there = _pixel_to_fraction(shape)
+    if target != (1, 1):
+        there = np.linalg.inv(_pixel_to_fraction(target)) @ there
+    return there @ homography @ np.linalg.inv(there)
+
+
+def _pixel_to_fraction(shape: tuple[int, ...]) -> np.ndarray:
+    height, width = shape[:2]
+    return np.array([[1 / width, 0, 0.5 / width], [0, 1 / height, 0.5 / height], [0, 0, 1]])

@@ -7,9 +7,10 @@ import re
 import cv2
 import numpy as np
 import pytest
-from surfaces import compress, draw_surface, move, paste_object, relight, shift
+from surfaces import PASTED, compress, draw_surface, move, paste_object, relight, shift
 
-from argus_fiftyone.alignment import REGISTERED_MATCH, align, local_match
+from argus_fiftyone.alignment import REGISTERED_MATCH, align
+from argus_fiftyone.local_match import local_match
 
 TILTED = np.array([[1.02, 0.03, -6.0], [-0.02, 0.99, 9.0], [4e-5, -3e-5, 1.0]])
 
@@ -106,6 +107,56 @@ def test_what_the_before_picture_does_not_reach_is_out_of_view(surface):
     assert not done.in_view[:, :38].any()
     assert done.in_view[20:-20, 60:].all()
     assert done.in_view.shape == surface.shape[:2]
+
+
+def test_out_of_view_the_before_picture_shows_what_after_shows_under_its_own_light(surface):
+    dark = relight(surface, 0.8)
+    done = align(dark, move(surface, shift(40, 0)))
+    expected = relight(move(surface, shift(40, 0)), 0.8)
+    assert np.abs(done.before[:, :30].astype(int) - expected[:, :30]).mean() < 8
+
+
+def bent(picture: np.ndarray, most: float) -> np.ndarray:
+    """The picture as parallax bends it: a slow wave of displacement, `most` pixels at its crest."""
+    rows, cols = np.mgrid[: picture.shape[0], : picture.shape[1]].astype(np.float32)
+    wave = most * np.sin(cols / cols.max() * 2 * np.pi).astype(np.float32)
+    return cv2.remap(picture, cols, rows + wave, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+
+
+def test_parallax_is_refined_away_and_the_outcome_says_by_how_much(surface):
+    after = bent(surface, 3)
+    done = align(surface, after)
+    assert re.search(r"refined by flow up to [2-6] px \(match 0\.\d\d", done.outcome)
+    unrefined = np.abs(surface.astype(int) - after)[20:-20, 20:-20].mean()
+    assert np.abs(done.before.astype(int) - after)[20:-20, 20:-20].mean() < 0.5 * unrefined
+
+
+def test_refinement_does_not_draw_away_a_real_change(surface):
+    after = paste_object(bent(surface, 3))
+    done = align(surface, after)
+    assert "refined" in done.outcome
+    # What lies under the object is still the bare surface, not stretched towards the object.
+    left = np.abs(done.before[PASTED].astype(int) - bent(surface, 3)[PASTED]).mean()
+    assert left < 0.3 * np.abs(done.before[PASTED].astype(int) - after[PASTED]).mean()
+
+
+def test_a_part_that_moved_by_itself_is_not_moved_back(surface):
+    before, after = surface.copy(), surface.copy()
+    part = draw_surface(77)[:48, :48]
+    before[100:148, 150:198], after[104:152, 156:204] = part, part
+    done = align(before, after)
+    gap = np.abs(done.before.astype(int) - after)[100:152, 150:204].mean()
+    assert gap > 0.8 * np.abs(before.astype(int) - after)[100:152, 150:204].mean()
+
+
+@pytest.mark.parametrize("right", [-16, 16])
+@pytest.mark.parametrize("angle", [-3, 0, 3])
+def test_a_camera_that_was_knocked_is_put_right(surface, right: float, angle: float):
+    motion = np.vstack([cv2.getRotationMatrix2D((208, 160), angle, 1), [0, 0, 1]])
+    motion[0, 2] += right
+    done = align(surface, move(surface, motion))
+    assert done.registered
+    assert error_in_pixels(done.warp, motion, surface.shape) < 0.5
 
 
 def test_the_outcome_says_in_a_phrase_what_was_done(surface):
