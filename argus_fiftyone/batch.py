@@ -190,7 +190,8 @@ class _Work:
         """Turn features into evidence, keep it, and hand it on to the answering thread."""
         try:
             if isinstance(ready, Prepared):
-                evidence = weigh(ready, *seen, self.encoder)
+                before, after = seen
+                evidence = weigh(ready, before, after, self.encoder)
                 if self.cache and slot.key:
                     self.cache.put(slot.key, *evidence_entry(evidence))
             else:

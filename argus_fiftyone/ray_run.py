@@ -119,6 +119,7 @@ def _spread(pairs: Sequence[Pair], job: tuple[Any, ...], workers: int | None) ->
     if not pairs:
         return
     import ray.data
+    from ray.exceptions import RayError
 
     listed = [
         {"id": p.id, "before": str(p.before.resolve()), "after": str(p.after.resolve()), "query": p.query}
@@ -134,7 +135,7 @@ def _spread(pairs: Sequence[Pair], job: tuple[Any, ...], workers: int | None) ->
     )
     try:
         yield from spread.iter_rows()
-    except ray.exceptions.RayError as error:
+    except RayError as error:
         raise RunFolderError(f"Ray gave up: {_reason(error)}; the same command goes on") from error
 
 

@@ -119,9 +119,9 @@ class Contest:
             drawn = [prepare_files(p.before, p.after, encoder.cell, resolution) for p in self.pictures]
             arrays = [drawn[number % len(drawn)].pictures for number in range(len(pairs))]
             works[f"bare {precision}"] = lambda e=encoder, a=arrays: [e.encode_pictures(both) for both in a]
-            if self.lanes:
-                works[f"bare {precision}, one core each"] = lambda e=encoder, a=arrays: list(
-                    self.lanes.map(e.encode_pictures, a)
+            if lanes := self.lanes:
+                works[f"bare {precision}, one core each"] = lambda e=encoder, a=arrays, p=lanes: list(
+                    p.map(e.encode_pictures, a)
                 )
             for queries in (QUERIES[:1], QUERIES):
                 works[f"argus {precision}, {len(queries)} queries"] = lambda p=pairs, e=encoder, q=queries: (

@@ -48,7 +48,7 @@ def worker(tmp_path: Path) -> Iterator[subprocess.Popen]:
 
 
 def test_a_worker_computes_what_was_queued(dataset: Any, worker: subprocess.Popen, tmp_path: Path):
-    compute = foo.get_operator("@argus/argus-fiftyone/compute_change_heatmaps")
+    compute: Any = foo.get_operator("@argus/argus-fiftyone/compute_change_heatmaps")
     assert compute(dataset, "later", "a spot", encoder=ENCODER, resolution=64, delegate=True) is None
     state = wait_for_the_end(dataset, worker)
     assert state == "completed", (tmp_path / "worker.log").read_text()[-3000:]

@@ -74,7 +74,8 @@ def test_the_operator_imports_and_a_failed_pair_says_why(dataset: Any, listed: P
     pairs[1].after.write_bytes(b"torn")
     run_pairs(pairs[:4], folder, SETTINGS, FakeTowers())
     (folder / "maps" / f"{pairs[2].id}.png").unlink()
-    imported = foo.get_operator("@argus/argus-fiftyone/import_change_run")(dataset, str(folder), "cluster")
+    operator: Any = foo.get_operator("@argus/argus-fiftyone/import_change_run")
+    imported = operator(dataset, str(folder), "cluster")
     assert (imported["pairs"], imported["failed"]) == (2, 2)
     errors = column(dataset, "cluster_error")
     assert "not a picture" in errors[pairs[1].id]

@@ -15,7 +15,7 @@ from argus_fiftyone.dataset.slices import check_paired, facing_after
 from argus_fiftyone.run_files import RunFiles, RunFilesError
 
 
-@dataclass(frozen=True)
+@dataclass
 class Named:
     """What the run was made with, in place of an encoder."""
 
