@@ -57,10 +57,11 @@ def steps_of(target: str, text: str) -> list[tuple[str, str]]:
 
 def make_root(root: Path) -> None:
     """A minimal Debian, with the machine's network and devices."""
-    if not (root / "etc").exists():
-        included = f"--include={STANDS_FOR_PYTHON}"
-        subprocess.run(["debootstrap", "--variant=minbase", included, "bookworm", root], check=True)
-        subprocess.run(["chroot", root, "python3", "-m", "venv", "/usr/local/python"], check=True)
+    if root.exists():
+        raise SystemExit(f"{root} exists, and a used root is no clean one: choose another, or remove it")
+    included = f"--include={STANDS_FOR_PYTHON}"
+    subprocess.run(["debootstrap", "--variant=minbase", included, "bookworm", root], check=True)
+    subprocess.run(["chroot", root, "python3", "-m", "venv", "/usr/local/python"], check=True)
     Path(SHARED[-1]).mkdir(exist_ok=True)
     for path in SHARED:
         inside = root / path.lstrip("/")
@@ -97,7 +98,7 @@ class State:
         elif word == "COPY":
             self.copy(*rest.split())
         elif word in ("RUN", "ENTRYPOINT"):
-            return self.run(rest if word == "RUN" else " ".join([*eval_list(rest), "--help"]))
+            return self.run(rest if word == "RUN" else " ".join([*exec_words(rest), "--help"]))
         else:
             raise SystemExit(f"this script does not know {word}: teach it")
         return 0
@@ -122,7 +123,7 @@ class State:
         return subprocess.run(called, env={**self.environment, "HOME": home}).returncode
 
 
-def eval_list(text: str) -> list[str]:
+def exec_words(text: str) -> list[str]:
     """The exec form of an instruction."""
     return re.findall(r'"([^"]*)"', text)
 

@@ -23,7 +23,7 @@ from argus_fiftyone.settings import Settings
 
 pytestmark = pytest.mark.database
 
-SETTINGS = Settings(encoder="fake", resolution=128, threshold=0.1)
+SETTINGS = Settings(encoder="fake", resolution=128, threshold=0.01)  # low: these towers see little
 
 
 @pytest.fixture
