@@ -44,6 +44,15 @@ def test_swapping_before_and_after_exchanges_appeared_and_disappeared(head, seed
     torch.testing.assert_close(forth.direction[..., [1, 0, 2]], back.direction, atol=1e-5, rtol=1e-4)
 
 
+def test_both_descriptions_at_once_equal_one_after_the_other(head):
+    seen = see(*([stage[None] for stage in maps(seed)] for seed in (5, 6)))
+    for at_once, alone in zip(
+        head.describe_both(seen), (head.describe(seen), head.describe(seen.swapped())), strict=True
+    ):
+        torch.testing.assert_close(at_once.embedding, alone.embedding)
+        torch.testing.assert_close(at_once.direction, alone.direction)
+
+
 def test_two_equal_pictures_leave_no_evidence_and_no_change(head):
     same = maps(3)
     assert see(*([stage[None] for stage in same] for _ in range(2))).evidence.abs().max() < 1e-5

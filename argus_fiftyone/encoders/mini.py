@@ -80,8 +80,8 @@ class MiniEncoder:
     def describe(self, before: PictureFeatures, after: PictureFeatures) -> tuple[torch.Tensor, torch.Tensor]:
         """The head's embedding of the change, read backwards (for what went) and forwards (for what came)."""
         seen = see(*([_as_map(level) for level in side.visual[: len(CHANNELS)]] for side in (before, after)))
-        went, came = (self._head.describe(way).embedding for way in (seen.swapped(), seen))
-        return went, came
+        came, went = self._head.describe_both(seen)
+        return went.embedding, came.embedding
 
     @torch.inference_mode()
     def relevance(self, cells: torch.Tensor, query: Query) -> torch.Tensor:
@@ -123,8 +123,8 @@ def _class_names() -> torch.Tensor:
 
 
 def _as_map(level: torch.Tensor) -> torch.Tensor:
-    """[rows, cols, channels] → [1, channels, rows, cols]."""
-    return level.permute(2, 0, 1)[None]
+    """[rows, cols, channels] → [1, channels, rows, cols], whole planes, which sums over channels like."""
+    return level.permute(2, 0, 1)[None].contiguous()
 
 
 def _half(picture: np.ndarray, cell: int) -> np.ndarray:

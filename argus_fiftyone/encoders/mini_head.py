@@ -129,7 +129,18 @@ class MiniHead(nn.Module):
 
         Cells of one change should carry one description, so each takes the mean of those
         around it, weighed by their evidence; cells that surely did not change say `nothing`."""
-        embedding, changed, direction = self.both_ways(seen)
+        return self._told(seen, *self.both_ways(seen))
+
+    @torch.inference_mode()
+    def describe_both(self, seen: SeenPair) -> tuple[ChangeDescription, ChangeDescription]:
+        """`describe` of a pair and of the same pair swapped, for the price of one."""
+        back = seen.swapped()
+        ways = self.one_way(seen), self.one_way(back)
+        return self._told(seen, *_fair(*ways)), self._told(back, *_fair(*reversed(ways)))
+
+    def _told(
+        self, seen: SeenPair, embedding: Tensor, changed: Tensor, direction: Tensor
+    ) -> ChangeDescription:
         shared = functional.normalize(_weighed_mean(embedding, seen.visual()), dim=1)
         something = torch.sigmoid(changed + CREDIT)[:, None]
         silent = functional.normalize(self.nothing, dim=0)[:, None, None]
@@ -140,10 +151,7 @@ class MiniHead(nn.Module):
     def both_ways(self, seen: SeenPair) -> tuple[Tensor, Tensor, Tensor]:
         """Embeddings [n, dim, rows, cols], changed logits [n, rows, cols] and direction logits
         [n, 3, rows, cols] of before→after, the latter two made exactly fair to both orders."""
-        embedding, changed, ways = self.one_way(seen)
-        _, changed_back, ways_back = self.one_way(seen.swapped())
-        # The way back sees every appearance as a disappearance.
-        return embedding, (changed + changed_back) / 2, (ways + ways_back[:, [1, 0, 2]]) / 2
+        return _fair(self.one_way(seen), self.one_way(seen.swapped()))
 
     def one_way(self, seen: SeenPair) -> tuple[Tensor, Tensor, Tensor]:
         """As `both_ways`, reading the pair in one order only."""
@@ -213,6 +221,13 @@ def combine(head: Tensor, conse: Tensor, understood: Tensor) -> Tensor:
     """
     trust = understood[:, None, None]
     return head**trust * conse ** (1 - trust)
+
+
+def _fair(forth: tuple[Tensor, ...], back: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor]:
+    """What `one_way` says, with changed and direction as the mean of both orders."""
+    embedding, changed, ways = forth
+    # The way back sees every appearance as a disappearance.
+    return embedding, (changed + back[1]) / 2, (ways + back[2][:, [1, 0, 2]]) / 2
 
 
 def _weighed_mean(embedding: Tensor, weights: Tensor) -> Tensor:
