@@ -12,6 +12,9 @@ QUERY = "query"
 TRUTH = "ground_truth"
 CHANGE = "change"
 
+FIRST_RUN = "argus"
+"""The key that forms propose for the first run of a dataset."""
+
 MASK_TARGETS = {0: "background", 255: "change"}
 """Without the 0, FiftyOne's evaluation reports a perfect 1.0 for any mask."""
 

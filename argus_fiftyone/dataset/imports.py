@@ -10,7 +10,17 @@ from typing import Any
 
 import fiftyone as fo
 
-from argus_fiftyone.dataset.fields import CHANGE, MASK_TARGETS, PAIR_ID, QUERY, TRUTH, Dataset, Samples
+from argus_fiftyone.dataset.appearance import colour_fields
+from argus_fiftyone.dataset.fields import (
+    CHANGE,
+    FIRST_RUN,
+    MASK_TARGETS,
+    PAIR_ID,
+    QUERY,
+    TRUTH,
+    Dataset,
+    Samples,
+)
 from argus_fiftyone.dataset.runs import managed_folder
 from argus_fiftyone.dataset.slices import AFTER, BEFORE
 from argus_fiftyone.labels import truth_label
@@ -166,6 +176,7 @@ def _new_dataset(name: str, overwrite: bool) -> Dataset:
     dataset.add_sample_field(TRUTH, fo.EmbeddedDocumentField, embedded_doc_type=fo.Segmentation)
     dataset.mask_targets = {TRUTH: dict(MASK_TARGETS)}
     dataset.create_index(PAIR_ID)
+    colour_fields(dataset, FIRST_RUN)  # by now: the App reads colours only when it opens a dataset
     return dataset
 
 

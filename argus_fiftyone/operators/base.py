@@ -34,7 +34,7 @@ class ArgusOperator(foo.Operator):
             label=label,
             description=description,
             dynamic=True,
-            icon="/assets/icon-light.svg",
+            icon="/assets/icon.svg",
             light_icon="/assets/icon-light.svg",
             dark_icon="/assets/icon-dark.svg",
             **self.options,

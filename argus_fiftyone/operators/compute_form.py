@@ -22,6 +22,7 @@ from argus_fiftyone.operators.runs import describe_run
 from argus_fiftyone.settings import Settings
 
 OTHER = "other"
+BY_HAND = "by hand"
 STORE = "argus_presets"
 SPEEDS = "argus_speeds"
 KEPT = ("queries", "encoder", "other_encoder", "resolution", "threshold")
@@ -86,10 +87,10 @@ def _ask_preset(ctx: Any, inputs: types.Object) -> str | None:
     if not saved:
         return None
     choices = types.DropdownView()
-    choices.add_choice("", label="By hand")
+    choices.add_choice(BY_HAND, label="By hand")
     for name in saved:
         choices.add_choice(name, label=name)
-    inputs.str("preset", default="", label="Settings", view=choices)
+    inputs.str("preset", default=BY_HAND, label="Settings", view=choices)
     chosen = ctx.params.get("preset") or None
     if chosen in saved:
         told = "; ".join(f"{key} {value}" for key, value in saved[chosen].items() if value != "")

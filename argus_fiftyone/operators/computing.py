@@ -44,7 +44,7 @@ class ComputeChangeHeatmaps(ArgusOperator):
     def resolve_placement(self, ctx: Any) -> Any:
         button = types.Button(
             label="Compute change heatmaps",
-            icon="/assets/icon-light.svg",
+            icon="/assets/icon.svg",  # FiftyOne 1.22 shows this one in both themes
             light_icon="/assets/icon-light.svg",
             dark_icon="/assets/icon-dark.svg",
             prompt=True,

@@ -9,7 +9,7 @@ import fiftyone as fo
 from fiftyone.operators import types
 
 from argus_fiftyone.dataset.calibrating import decided_scores
-from argus_fiftyone.dataset.fields import Dataset, RunFields, RunKeyError, check_key
+from argus_fiftyone.dataset.fields import FIRST_RUN, Dataset, RunFields, RunKeyError, check_key
 from argus_fiftyone.dataset.runs import list_runs
 from argus_fiftyone.dataset.slices import AFTER, BEFORE
 from argus_fiftyone.labels import label_fields
@@ -101,9 +101,9 @@ def ask_new_key(
 def free_key(dataset: Dataset) -> str:
     """argus, argus_2, argus_3 ...: the first that no field or run has."""
     number = 1
-    while dataset.has_sample_field(key := "argus" if number == 1 else f"argus_{number}") or dataset.has_run(
-        key
-    ):
+    while dataset.has_sample_field(
+        key := FIRST_RUN if number == 1 else f"{FIRST_RUN}_{number}"
+    ) or dataset.has_run(key):
         number += 1
     return key
 
