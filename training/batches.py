@@ -21,6 +21,7 @@ DIRECTIONS = (APPEARED, DISAPPEARED, CHANGED)
 CROP = 24
 CELLS_PER_CHANGE = 24
 QUIET_PER_PAIR = 48
+"""Unchanged cells; half of them at random, half where the pictures differ most all the same."""
 TRUE_PER_CHANGE = 3
 OTHERS = 64
 Attributes = tuple[str, str, str, str]
@@ -105,8 +106,7 @@ def collate(shard: features.Shard, pairs: list[int], truths: Truths, rng: np.ran
     if rng.random() < 0.5:
         seen, changes = seen.swapped(), [[reversed_change(change) for change in listed] for listed in changes]
     picked, owners = _picked(cells, changes, rng)
-    quiet = np.argwhere(cells == 0)
-    quiet = quiet[rng.integers(len(quiet), size=QUIET_PER_PAIR * len(cells))]
+    quiet = _quiet(cells, seen.visual().numpy(), rng)
     wanted, truth = _phrases(owners, truths, rng)
     texts = truths.bank.vectors[torch.from_numpy(wanted)]
     return Batch(
@@ -159,6 +159,15 @@ def _picked(
             places += [(n, *spot) for spot in spots[:CELLS_PER_CHANGE]]
             owners += [change] * min(len(spots), CELLS_PER_CHANGE)
     return np.array(places, np.int64), owners
+
+
+def _quiet(cells: np.ndarray, evidence: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Unchanged cells, as (pair, row, column). Nuisance and other specimens leave evidence, and
+    there the head has to know better; so half are drawn in proportion to it."""
+    places, half = np.argwhere(cells == 0), QUIET_PER_PAIR * len(cells) // 2
+    weights = evidence[cells == 0].astype(np.float64) + 1e-7
+    misleading = rng.choice(len(places), half, p=weights / weights.sum())
+    return places[np.concatenate([rng.integers(len(places), size=half), misleading])]
 
 
 def _phrases(owners: list[Attributes], truths: Truths, rng: np.random.Generator) -> tuple[np.ndarray, Tensor]:

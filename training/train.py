@@ -15,17 +15,23 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from argus_fiftyone.encoders.mini_head import MiniHead
 from training import batches, features, sources, validation, wordings
+from training.perturbation import perturbed
 
 VALIDATION_SEED = 900_000
 BATCH = 16
+FOUND_WEIGHT = 0.5
+DROPPED = 0.2
+AVERAGED = 0.995
+"""Share of the running mean of the weights that stays at every step; the mean is what is kept."""
 
 
 def losses(head: MiniHead, batch: batches.Batch) -> dict[str, Tensor]:
     """Every term of the training loss for one batch."""
-    embedding, changed, direction = head.one_way(batch.seen)
+    embedding, changed, direction = head.one_way(perturbed(head, batch.seen))
     told = batch.cells != features.IGNORED
     is_changed = (batch.cells > 0) & told
     terms = {"changed": _changed_loss(changed, is_changed, told)}
@@ -37,6 +43,9 @@ def losses(head: MiniHead, batch: batches.Batch) -> dict[str, Tensor]:
     flat = embedding.permute(0, 2, 3, 1)
     terms["match"] = 2 * _match_loss(head, flat[batch.picked], queries, batch.truth)
     terms["quiet"] = _quiet_loss(head, flat[batch.quiet], queries)
+    terms["found"] = FOUND_WEIGHT * _found_loss(
+        head, flat[batch.picked], flat[batch.quiet], queries, batch.truth
+    )
     return terms
 
 
@@ -69,6 +78,17 @@ def _quiet_loss(head: MiniHead, cells: Tensor, queries: Tensor) -> Tensor:
     return 0.5 * functional.softplus(logits).mean() + 0.5 * (offered.logsumexp(dim=1) - offered[:, -1]).mean()
 
 
+def _found_loss(head: MiniHead, changed: Tensor, quiet: Tensor, queries: Tensor, truth: Tensor) -> Tensor:
+    """Per wording, a ranking of the cells: those it names come before changed cells it does not
+    name and before unchanged ones. It is what a heatmap has to do; `_match_loss` ranks wordings."""
+    if not truth.any():
+        return changed.sum() * 0
+    named = head.match_logits(changed @ queries.T)
+    others = torch.cat([named.masked_fill(truth > 0, -1e4), head.match_logits(quiet @ queries.T)])
+    late = functional.softplus(others.logsumexp(dim=0) - named)
+    return (late * truth).sum() / truth.sum()
+
+
 def _with_nothing(head: MiniHead, cells: Tensor, logits: Tensor) -> Tensor:
     silent = head.match_logits(cells @ functional.normalize(head.nothing, dim=0))
     return torch.cat([logits, silent[:, None]], dim=1)
@@ -80,32 +100,37 @@ def train(work: Path, pairs: int, epochs: int, seed: int) -> MiniHead:
     bank = wordings.embedded_bank(work, shards)
     truths = batches.Truths(bank)
     head = MiniHead()
+    head.drop.p = DROPPED
     batches.set_statistics(head, shards[0])
     head.text_mean.copy_(bank.vectors.mean(dim=0))
-    optimizer = torch.optim.AdamW(head.parameters(), lr=2e-3, weight_decay=0.02)
+    optimizer = torch.optim.AdamW(head.parameters(), lr=2e-3, weight_decay=0.05)
+    mean = AveragedModel(head, multi_avg_fn=get_ema_multi_avg_fn(AVERAGED))
     checkpoint, first = work / "checkpoint.pt", 0
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
         head.load_state_dict(state["head"])
         optimizer.load_state_dict(state["optimizer"])
+        mean.load_state_dict(state["mean"])
         first = state["epoch"] + 1
     steps = epochs * pairs // BATCH
     for epoch in range(first, epochs):
         _epoch(
             head,
+            mean,
             optimizer,
             batches.stream(shards, truths, BATCH, seed + epoch),
             epoch * pairs // BATCH,
             steps,
         )
-        torch.save(
-            {"head": head.state_dict(), "optimizer": optimizer.state_dict(), "epoch": epoch}, checkpoint
-        )
-        print(f"epoch {epoch}:", json.dumps(validation.figures(head, work, seed)), flush=True)
-    return head
+        states = {"head": head, "mean": mean, "optimizer": optimizer}
+        torch.save({**{name: part.state_dict() for name, part in states.items()}, "epoch": epoch}, checkpoint)
+        print(f"epoch {epoch}:", json.dumps(validation.figures(mean.module, work, seed)), flush=True)
+    return mean.module
 
 
-def _epoch(head: MiniHead, optimizer: torch.optim.Optimizer, stream, done: int, steps: int) -> None:
+def _epoch(
+    head: MiniHead, mean: AveragedModel, optimizer: torch.optim.Optimizer, stream, done: int, steps: int
+) -> None:
     head.train()
     began, sums = time.time(), {}
     for number, batch in enumerate(stream):
@@ -119,6 +144,7 @@ def _epoch(head: MiniHead, optimizer: torch.optim.Optimizer, stream, done: int, 
         sum(terms.values()).backward()  # type: ignore[union-attr]
         torch.nn.utils.clip_grad_norm_(head.parameters(), 2.0)
         optimizer.step()
+        mean.update_parameters(head)
         for name, term in terms.items():
             sums[name] = sums.get(name, 0.0) + float(term.detach())
     means = {name: round(total / (number + 1), 3) for name, total in sums.items()}
