@@ -2,8 +2,8 @@
 
     unshare --mount python .ci/dockerfile_in_root.py app /var/tmp/root [NAME=VALUE ...]
 
-Needs root and debootstrap. Debian bookworm with its Python 3.11 in an environment on the PATH
-stands for the official image python:3.11-slim-bookworm; NAME=VALUE replaces a build argument.
+Needs root and debootstrap. Debian bookworm with a copy of the Python that runs this script, which
+should be of the image's version, stands for the official image python:3.11-slim-bookworm. NAME=VALUE replaces a build argument.
 Network, certificates and pip's downloads are those of the machine. At the end, ENTRYPOINT is
 called with --help. This is no build: layers, caching and the registry's images are not tested.
 """
@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-STANDS_FOR_PYTHON = "ca-certificates,python3,python3-venv"
+NEEDED_BY_PYTHON = "ca-certificates,libssl3,libffi8,libsqlite3-0,libbz2-1.0,liblzma5,libuuid1,zlib1g"
 SHARED = ("/dev", "/proc", "/etc/ssl/certs", "/etc/resolv.conf", "/var/tmp/pip-downloads")
 
 
@@ -59,9 +59,12 @@ def make_root(root: Path) -> None:
     """A minimal Debian, with the machine's network and devices."""
     if root.exists():
         raise SystemExit(f"{root} exists, and a used root is no clean one: choose another, or remove it")
-    included = f"--include={STANDS_FOR_PYTHON}"
+    included = f"--include={NEEDED_BY_PYTHON}"
     subprocess.run(["debootstrap", "--variant=minbase", included, "bookworm", root], check=True)
-    subprocess.run(["chroot", root, "python3", "-m", "venv", "/usr/local/python"], check=True)
+    copy_python(root / "usr" / "local")
+    subprocess.run(["chroot", root, "/sbin/ldconfig"], check=True)
+    subprocess.run(["chroot", root, "python3", "-m", "ensurepip"], check=True)
+    (root / "usr/local/bin/pip").symlink_to("pip3")
     Path(SHARED[-1]).mkdir(exist_ok=True)
     for path in SHARED:
         inside = root / path.lstrip("/")
@@ -72,6 +75,19 @@ def make_root(root: Path) -> None:
         subprocess.run(["mount", "--rbind", path, inside], check=True)
 
 
+def copy_python(target: Path) -> None:
+    """The interpreter and its library, without anything that was installed into it."""
+    source, name = Path(sys.base_prefix), f"python{sys.version_info.major}.{sys.version_info.minor}"
+    for library in (source / "lib").glob(f"lib{name}*"):
+        shutil.copy(library, target / "lib")
+    shutil.copy(source / "bin" / name, target / "bin")
+    installed = shutil.ignore_patterns("site-packages", "__pycache__", "test")
+    shutil.copytree(source / "lib" / name, target / "lib" / name, ignore=installed)
+    (target / "lib" / name / "site-packages").mkdir()
+    (target / "bin" / "python3").symlink_to(name)
+    (target / "bin" / "python").symlink_to(name)
+
+
 class State:
     """What earlier instructions decided for later ones."""
 
@@ -79,7 +95,7 @@ class State:
         self.root, self.folder, self.user = root, "/", "0"
         certificates = "/etc/ssl/certs/ca-certificates.crt"
         self.environment = {
-            "PATH": "/usr/local/python/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "PIP_CACHE_DIR": SHARED[-1],
             "PIP_CERT": certificates,
             "SSL_CERT_FILE": certificates,
@@ -117,7 +133,8 @@ class State:
     def run(self, command: str) -> int:
         # A release of pip that keeps nothing would download all again at every trial.
         command = command.replace("--no-cache-dir ", "")
-        home = "/root" if self.user == "0" else "/home/argus"
+        accounts = [line.split(":") for line in (self.root / "etc/passwd").read_text().splitlines()]
+        home = next(account[5] for account in accounts if account[2] == self.user)
         inside = f"cd {self.folder} && {command}"
         called = ["chroot", f"--userspec={self.user}:{self.user}", self.root, "/bin/sh", "-c", inside]
         return subprocess.run(called, env={**self.environment, "HOME": home}).returncode
