@@ -17,6 +17,7 @@ from argus_fiftyone.feedback import TooFewDecisionsError
 
 FEWEST_OF_EACH = 6
 FOLDS = 4
+CHANCE = 0.5
 LEAST_GAIN = 0.01
 """AUROC that a further contrast must gain to be taken."""
 
@@ -50,8 +51,8 @@ class Refinement:
 
     @property
     def helps(self) -> bool:
-        """Whether it is better than the untouched prompts on what it had not seen."""
-        return self.auroc_after > self.auroc_before
+        """Whether it is better than the untouched prompts on what it had not seen, and than chance."""
+        return self.auroc_after > max(self.auroc_before, CHANCE)
 
 
 @dataclass(frozen=True)

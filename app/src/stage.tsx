@@ -4,7 +4,7 @@ import { mediaUrl, React, useEffect, useRef, useState } from "./fiftyone";
 import { Heatmap } from "./heatmap";
 import { decisionInk, directionInk, ink } from "./look";
 import type { Mode, Pair, Region } from "./pair";
-import { cssMatrix, fit, type Size, zoomOn } from "./warp";
+import { cssMatrix, cssZoom, fit, NO_ZOOM, type Size, zoomOn } from "./warp";
 
 const BLINK_MS = 700;
 const GAP = 8;
@@ -63,9 +63,12 @@ interface FrameProps extends StageProps {
 
 function Frame({ pair, looks, selected, onSelect, onShare, size, title, before, after, cut }: FrameProps) {
   const fill = { position: "absolute", left: 0, top: 0, width: size.width, height: size.height, maxWidth: "none" } as const;
-  const clip = cut === undefined ? undefined : `inset(0 0 0 ${cut * 100}%)`;
+  const zoom = looks.zoom ? zoomOn(selected?.box ?? null, size) : NO_ZOOM;
+  // the cut is where the divider stands on the screen, whatever the zoom
+  const cutWithin = cut === undefined ? 0 : (cut * size.width - zoom.x) / (zoom.scale * size.width || 1);
+  const clip = cut === undefined ? undefined : `inset(0 0 0 ${cutWithin * 100}%)`;
   const heatmap = looks.heatmap ? pair.signed || pair.heatmap : null;
-  const inner = { ...fill, transformOrigin: "0 0", transition: "transform .15s", transform: looks.zoom ? zoomOn(selected?.box ?? null, size) : "none" };
+  const inner = { ...fill, transformOrigin: "0 0", transition: "transform .15s", transform: cssZoom(zoom) };
   return (
     <div
       data-cy={`argus-frame-${title || looks.mode}`}

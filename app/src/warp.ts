@@ -32,14 +32,26 @@ export function fit(picture: Size, room: Size): Size {
   return { width: Math.floor(picture.width * scale), height: Math.floor(picture.height * scale) };
 }
 
-/** A transform that brings a region (fractions) to the middle, three times its size in view. */
-export function zoomOn(box: readonly number[] | null, size: Size): string {
-  if (!box) return "none";
+/** A picture scaled by `scale` about its left top corner, then moved by x and y px. */
+export interface Zoom {
+  x: number;
+  y: number;
+  scale: number;
+}
+
+export const NO_ZOOM: Zoom = { x: 0, y: 0, scale: 1 };
+
+export const cssZoom = ({ x, y, scale }: Zoom): string =>
+  scale === 1 ? "none" : `translate(${x.toFixed(2)}px,${y.toFixed(2)}px) scale(${scale.toFixed(4)})`;
+
+/** The zoom that brings a region (fractions) to the middle, three times its size in view. */
+export function zoomOn(box: readonly number[] | null, size: Size): Zoom {
+  if (!box) return NO_ZOOM;
   const [left = 0, top = 0, width = 1, height = 1] = box;
   const scale = Math.max(1, Math.min(8, 1 / (3 * Math.max(width, height))));
   const shift = (start: number, extent: number) =>
     Math.min(0, Math.max(1 - scale, 0.5 - scale * (start + extent / 2)));
   const x = shift(left, width) * size.width;
   const y = shift(top, height) * size.height;
-  return `translate(${x.toFixed(2)}px,${y.toFixed(2)}px) scale(${scale.toFixed(4)})`;
+  return { x, y, scale };
 }

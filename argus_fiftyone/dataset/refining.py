@@ -18,7 +18,7 @@ from argus_fiftyone.labels import decision_on
 from argus_fiftyone.pairs import Pair
 from argus_fiftyone.pictures import PictureError
 from argus_fiftyone.query import Query, parse_query
-from argus_fiftyone.refinement import DecidedRegions, Refinement, refine, refine_by_contrasts
+from argus_fiftyone.refinement import CHANCE, DecidedRegions, Refinement, refine, refine_by_contrasts
 from argus_fiftyone.settings import Settings
 
 REFINEMENTS = "argus_refinements"
@@ -55,6 +55,8 @@ class Refining:
             f"{found.confirmed} confirmed and {found.rejected} rejected regions, each judged without its pair"
         )
         told = f"AUROC {found.auroc_before:.3f} → {found.auroc_after:.3f} on {basis}"
+        if found.auroc_after <= CHANCE:
+            return f"{told}: no better than chance, these words do not tell the regions apart; nothing stored"
         return f"{told}: stored" if found.helps else f"{told}: no gain, nothing stored"
 
 
