@@ -25,6 +25,9 @@ DeviceOption = Annotated[str, typer.Option("--device", help="cuda, mps, cpu or a
 ThresholdOption = Annotated[
     float, typer.Option("--threshold", help="Evidence from which a change counts, in (0, 1].")
 ]
+ResolutionOption = Annotated[
+    int, typer.Option("--resolution", help="Long side in px at which pictures are seen; more finds smaller.")
+]
 
 CACHE_HELP = "Folder that keeps what was seen, so that another query on the same pictures is quick."
 RAY_HELP = "Run on Ray: local (this machine), auto (the cluster it belongs to) or ray://host:10001."
@@ -43,12 +46,13 @@ def compare(
     encoder: EncoderOption = Settings.encoder,
     device: DeviceOption = Settings.device,
     threshold: ThresholdOption = Settings.threshold,
+    resolution: ResolutionOption = Settings.resolution,
 ) -> None:
     """Compare two pictures and write heatmap.png, overlay.png and result.json."""
     from argus_fiftyone.compare import compare_files
     from argus_fiftyone.results import write_comparison
 
-    settings = _settings(encoder=encoder, device=device, threshold=threshold)
+    settings = _settings(encoder=encoder, device=device, threshold=threshold, resolution=resolution)
     loaded = _load(settings)
     try:
         after_picture, comparison = compare_files(before, after, query, loaded, settings)
@@ -70,6 +74,7 @@ def run(
     ] = None,
     device: DeviceOption = Settings.device,
     threshold: ThresholdOption = Settings.threshold,
+    resolution: ResolutionOption = Settings.resolution,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Compute anew what is there.")] = False,
     cache: Annotated[Path | None, typer.Option("--cache", help=CACHE_HELP, envvar="ARGUS_CACHE")] = None,
     cache_gb: Annotated[float, typer.Option("--cache-gb", help="Its budget, in GB.", min=0.01)] = 10.0,
@@ -84,7 +89,7 @@ def run(
     from argus_fiftyone.pairs import PairListError, read_pairs
     from argus_fiftyone.run_folder import RunFolderError, run_pairs
 
-    settings = _settings(encoder=encoder, device=device, threshold=threshold)
+    settings = _settings(encoder=encoder, device=device, threshold=threshold, resolution=resolution)
     try:
         listed = read_pairs(pairs)
     except PairListError as error:

@@ -81,6 +81,13 @@ def test_compare_takes_an_empty_query(argus, pictures, tmp_path: Path):
     assert argus("compare", *pictures, "", "-o", tmp_path / "out").exit_code == 0
 
 
+def test_the_resolution_can_be_chosen_and_is_checked(argus, pictures, tmp_path: Path):
+    done = argus("compare", *pictures, "", "-o", tmp_path / "out", "--resolution", "256")
+    assert done.exit_code == 0, done.output
+    assert json.loads((tmp_path / "out" / "result.json").read_text())["settings"]["resolution"] == 256
+    assert argus("compare", *pictures, "", "-o", tmp_path / "out", "--resolution", "9").exit_code == 2
+
+
 def test_compare_of_a_broken_picture_names_it_and_exits_1(argus, pictures, tmp_path: Path):
     pictures[0].write_bytes(b"no picture")
     done = argus("compare", *pictures, "", "-o", tmp_path / "out")

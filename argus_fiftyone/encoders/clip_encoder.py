@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from argus_fiftyone.encoders.clip_dense import dense_attention, interpolate_positions, neighbourhood_prior
 from argus_fiftyone.encoders.clip_names import RANDOM_NOTE, ClipName
+from argus_fiftyone.encoders.clip_tiles import LARGEST_WHOLE, walk_tiles
 from argus_fiftyone.encoders.clip_tower import (
     can_truncate,
     embed_patches,
@@ -105,7 +106,11 @@ class ClipEncoder:
         if not len(pictures):
             return []
         self._check(pictures)
-        visual, text_aligned, picture = self._walk(self._pixels(pictures))
+        pixels = self._pixels(pictures)
+        large = max(pixels.shape[2:]) > LARGEST_WHOLE
+        visual, text_aligned, picture = (
+            walk_tiles(pixels, self.cell, self._walk) if large else self._walk(pixels)
+        )
         # Clones made outside inference mode: ordinary tensors that do not keep the whole batch alive.
         return [
             PictureFeatures(tuple(v[i].clone() for v in visual), text_aligned[i].clone(), picture[i].clone())
