@@ -18,7 +18,7 @@ SMOOTH: list[int] = []
 Older releases of OpenCV cannot be told so and choose for themselves.
 """
 if hasattr(cv2, "IMWRITE_PNG_FILTER"):
-    SMOOTH = [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_SUB]
+    SMOOTH = [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP]
     SMOOTH += [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_DEFAULT]
 
 ORIENTATION = 0x0112
@@ -129,7 +129,8 @@ def write_map(path: str | os.PathLike[str], heatmap: np.ndarray) -> None:
 
     The file appears whole or not at all.
     """
-    levels = (MAP_ZERO + np.rint(MAP_STEPS * np.clip(heatmap, -1, 1))).astype(np.uint16)
+    steps = np.clip(heatmap, -1, 1) * np.float32(MAP_STEPS)
+    levels = (np.rint(steps, out=steps) + MAP_ZERO).astype(np.uint16)
     write_whole(path, _as_png(path, levels, SMOOTH))
 
 
