@@ -4,8 +4,9 @@
 
 Needs root and debootstrap. Debian bookworm with a copy of the Python that runs this script, which
 should be of the image's version, stands for the official image python:3.11-slim-bookworm.
-NAME=VALUE replaces a build argument. Network, certificates and pip's downloads are those of the machine. At the end, ENTRYPOINT is
-called with --help. This is no build: layers, caching and the registry's images are not tested.
+NAME=VALUE replaces a build argument. Network, certificates and pip's downloads are those of the
+machine. At the end, ENTRYPOINT is called with --help. This is no build: layers, caching and
+the registry's images are not tested.
 """
 
 from __future__ import annotations
