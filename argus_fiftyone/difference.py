@@ -70,7 +70,7 @@ def visual_difference(
     for old, new, weight in zip(before, after, weights, strict=True):
         texture = _texture(old, new)
         old, new = (unit_cells(level) for level in (old, new))
-        near, anywhere = window_novelty(new, old, reach), picture_novelty(new, old)
+        near, anywhere = both_novelties(new, old, reach)
         for side, local, overall in zip(sides, near, anywhere, strict=True):
             side += weight / sum(weights) * enlarge(texture * (local + overall) / 2, size)
     return Difference(*sides)
@@ -137,6 +137,27 @@ def picture_novelty(first: torch.Tensor, second: torch.Tensor) -> tuple[torch.Te
     found = torch.cat(best_first), best_second
     first_novelty, second_novelty = (enlarge((1 - best).clamp(min=0).reshape(grid), size) for best in found)
     return first_novelty, second_novelty
+
+
+def both_novelties(
+    first: torch.Tensor, second: torch.Tensor, reach: int
+) -> tuple[tuple[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]:
+    """`window_novelty` and `picture_novelty`, from one product where the grid is small enough."""
+    rows, cols = first.shape[1:]
+    if rows * cols > LARGEST_SEARCH:
+        return window_novelty(first, second, reach), picture_novelty(first, second)
+    cosine = first.flatten(1).T @ second.flatten(1)
+    anywhere = [(1 - cosine.amax(dim=side)).clamp(min=0).reshape(rows, cols) for side in (1, 0)]
+    by_place = cosine.view(rows, cols, rows, cols)
+    best = [torch.full((rows, cols), -1.0, device=first.device) for _ in range(2)]
+    for down in range(-reach, reach + 1):
+        for right in range(-reach, reach + 1):
+            # Cells (r, c) of the first that meet (r + down, c + right) of the second.
+            met = by_place.diagonal(down, 0, 2).diagonal(right, 0, 1)
+            for side, place in zip(best, _overlap(first.shape[1:], down, right), strict=True):
+                side[place] = torch.maximum(side[place], met)
+    near = [(1 - side).clamp(min=0) for side in best]
+    return (near[0], near[1]), (anywhere[0], anywhere[1])
 
 
 def _overlap(size: torch.Size, down: int, right: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:

@@ -11,6 +11,7 @@ from surfaces import draw_surface, relight
 
 from argus_fiftyone.difference import (
     LARGEST_SEARCH,
+    both_novelties,
     enlarge,
     picture_novelty,
     pixel_difference,
@@ -151,3 +152,17 @@ def test_a_change_of_light_leaves_less_than_a_patch_of_another_colour():
     assert np.median(brighter) < 3
     assert found[45:55, 55:75].min() > 5 * np.median(brighter)
     assert found.shape == (120, 160)
+
+
+@SHORT
+@given(seeds, st.sampled_from([(7, 9, 16), (1, 5, 8), (50, 40, 4)]), st.integers(0, 3))
+def test_both_novelties_from_one_product_are_what_each_is_alone(seed: int, shape, reach: int):
+    generator = torch.Generator().manual_seed(seed)
+    first, second = (unit_cells(torch.randn(*shape, generator=generator)) for _ in range(2))
+
+    near, anywhere = both_novelties(first, second, reach)
+
+    for found, expected in zip(near, window_novelty(first, second, reach), strict=True):
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+    for found, expected in zip(anywhere, picture_novelty(first, second), strict=True):
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
