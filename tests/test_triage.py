@@ -218,6 +218,16 @@ def test_the_review_panel_describes_the_group_that_is_open(dataset, ids):
     assert [region["decision"] for region in pair["regions"]] == [None]
 
 
+def test_both_panels_name_what_the_run_asked_for_rather_than_the_pairs_own_query(dataset, ids):
+    steps = compute_heatmaps(dataset, "asked", ["a dent"], encoder=FakeEncoder(), compare=compare_by_pixels)  # type: ignore[arg-type]
+    for _ in steps:
+        pass
+    ctx = ctx_for(dataset, opened=ids["dark"])
+    review_panel.ReviewPanel().show(ctx)
+    assert ctx.panel.data["pair"]["query"] == "a dent"
+    assert {row["query"] for row in triage_panel.describe(ctx)["ranked"]} == {"a dent"}
+
+
 def test_decisions_made_in_the_panel_are_stored_on_pair_and_region(dataset, ids):
     region = dataset.select_group_slices("after").select(ids["dark"]).first().run_regions.detections[0].id
     panel = review_panel.ReviewPanel()

@@ -100,7 +100,8 @@ def update_run(dataset: Dataset, key: str, **changes: Any) -> None:
 
 def list_runs(dataset: Dataset) -> list[str]:
     """Keys of the dataset's Argus runs, oldest first."""
-    return [str(key) for key in dataset.list_runs(method=METHOD)]
+    keys = [str(key) for key in dataset.list_runs(method=METHOD)]  # by name
+    return sorted(keys, key=lambda key: dataset.get_run_info(key).timestamp)
 
 
 def run_fields(dataset: Dataset, key: str) -> list[RunFields]:

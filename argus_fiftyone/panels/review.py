@@ -105,6 +105,7 @@ def describe(ctx: Any, opened: str) -> dict[str, Any]:
     place = triage.place_of(ctx.view, choice.base, group[AFTER].id, chosen_ranking(ctx), choice.threshold)
     shown = {
         **describe_pair(group[BEFORE], group[AFTER], RunFields.of(choice.base)),
+        **({"query": choice.query} if choice.query else {}),  # else each pair's own
         "base": choice.base,
         "threshold": choice.threshold,
         "runs": [{"base": each.base, "label": each.label} for each in available],

@@ -110,7 +110,9 @@ def describe_choice(dataset: Any, available: list, choice: scores.Choice, rankin
         "average_precision": average,
         "ranking": ranking,
         "rankings": [{"name": name, "label": triage.RANKINGS[name]} for name in listed],
-        "ranked": [_listed(row) for row in triage.first_ranked(dataset, base, ranking, threshold)],
+        "ranked": [
+            _listed(row, choice.query) for row in triage.first_ranked(dataset, base, ranking, threshold)
+        ],
     }
 
 
@@ -126,9 +128,10 @@ def _packed(counts: list[scores.Count]) -> str:
     return json.dumps(packed, separators=(",", ":"))
 
 
-def _listed(row: dict[str, Any]) -> dict[str, Any]:
+def _listed(row: dict[str, Any], query: str) -> dict[str, Any]:
     empty = {"name": row["id"], "query": "", "direction": "none", "review": ""}
-    return {**row, **{name: row[name] or value for name, value in empty.items()}}
+    shown = {**row, **{name: row[name] or value for name, value in empty.items()}}
+    return {**shown, "query": query or shown["query"]}
 
 
 def _show(ctx: Any, ranking: str, threshold: float | None = None) -> None:
