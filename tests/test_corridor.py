@@ -16,7 +16,8 @@ PACKAGE = "argus_fiftyone"
 ORDER_IN_WORDS = """
 settings pictures pairs query
 encoders.protocol encoders encoders.transfers encoders.posterior
-encoders.clip_names encoders.clip_dense encoders.clip_tower encoders.clip_tiles encoders.clip_encoder encoders.clip_checks
+encoders.clip_names encoders.clip_dense encoders.clip_tower encoders.clip_tiles encoders.clip_encoder
+encoders.clip_checks
 encoders.weights encoders.clip
 encoders.mini_weights encoders.mini_tower encoders.mini_text encoders.mini_match
 encoders.mini_head encoders.mini encoders.registry
