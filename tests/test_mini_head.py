@@ -7,8 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from argus_fiftyone.encoders.mini_head import TEXT_SIZE, WEIGHTS, MiniHead, combine
+from argus_fiftyone.encoders.mini_head import TEXT_SIZE, WEIGHTS, MiniHead
 from argus_fiftyone.encoders.mini_match import CHANNELS, see
+from training.judging import combine
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from argus_fiftyone import query
-from argus_fiftyone.encoders.mini_head import ChangeDescription, MiniHead, combine
+from argus_fiftyone.encoders.mini_head import ChangeDescription, MiniHead
 from training.evidence import PairReader, Row
 
 WAYS = ("visual", "conse", "head", "both")
@@ -78,3 +78,17 @@ class Judge:
 def heatmap(visual: Tensor, match: Tensor) -> Tensor:
     """Words gate what the eye found, above a floor."""
     return visual * (FLOOR + (1 - FLOOR) * match)
+
+
+def combine(head: Tensor, conse: Tensor, understood: Tensor) -> Tensor:
+    """Both readings of the words, each as far as it can be trusted.
+
+    Args:
+        head: [n, rows, cols] from `MiniHead.match`. conse: the same shape, a posterior.
+        understood: [n] from `MiniHead.understood`.
+
+    Returns:
+        [n, rows, cols] in [0, 1]: the head where it understood, ConSE where it did not.
+    """
+    trust = understood[:, None, None]
+    return head**trust * conse ** (1 - trust)

@@ -209,20 +209,6 @@ class MiniHead(nn.Module):
         return self.match_scale.exp() * cosines + self.match_bias
 
 
-def combine(head: Tensor, conse: Tensor, understood: Tensor) -> Tensor:
-    """Both readings of the words, each as far as it can be trusted.
-
-    Args:
-        head: [n, rows, cols] from `MiniHead.match`. conse: the same shape, a posterior.
-        understood: [n] from `MiniHead.understood`.
-
-    Returns:
-        [n, rows, cols] in [0, 1]: the head where it understood, ConSE where it did not.
-    """
-    trust = understood[:, None, None]
-    return head**trust * conse ** (1 - trust)
-
-
 def _fair(forth: tuple[Tensor, ...], back: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor]:
     """What `one_way` says, with changed and direction as the mean of both orders."""
     embedding, changed, ways = forth
