@@ -1,3 +1,5 @@
+"""Dense attention and interpolated positions: what CLIP towers add to open_clip's own forward."""
+
 import pytest
 import torch
 from hypothesis import given, settings

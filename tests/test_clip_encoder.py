@@ -1,3 +1,5 @@
+"""The CLIP encoder: shapes, unit length, batches, prompts, and the golden file."""
+
 from pathlib import Path
 
 import numpy as np

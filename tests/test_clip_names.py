@@ -1,3 +1,5 @@
+"""Encoder names as users write them, and what is said about wrong ones."""
+
 import doctest
 
 import pytest

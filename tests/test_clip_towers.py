@@ -1,3 +1,5 @@
+"""Parity of our walk through the towers with open_clip's, over its variants."""
+
 from pathlib import Path
 from typing import Any
 

@@ -1,3 +1,5 @@
+"""Which weights are found on the disk, and what is said where there are none."""
+
 import pickle
 from pathlib import Path
 from typing import Any

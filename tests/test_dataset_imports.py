@@ -1,3 +1,5 @@
+"""Pair lists and folders as grouped datasets: what is taken, skipped and refused."""
+
 from datetime import date
 from pathlib import Path
 from typing import Any

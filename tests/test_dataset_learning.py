@@ -1,3 +1,5 @@
+"""Calibrating and refining from reviews, on a dataset."""
+
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any

@@ -1,3 +1,5 @@
+"""The database that FiftyOne needs is found or fetched, and what is said if not."""
+
 import importlib.util
 from pathlib import Path
 from types import ModuleType

@@ -1,3 +1,5 @@
+"""Thresholds from decisions, with their finite-sample guarantees."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings

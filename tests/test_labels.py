@@ -1,3 +1,5 @@
+"""Heatmaps, masks and regions as FiftyOne's labels, and back."""
+
 from pathlib import Path
 from typing import Any
 

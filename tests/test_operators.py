@@ -1,3 +1,5 @@
+"""The operators' forms, their answers and their SDK twins."""
+
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any

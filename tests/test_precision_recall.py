@@ -1,3 +1,5 @@
+"""The precision–recall curve of pairs: thinned for the screen, and none where nothing is known."""
+
 import numpy as np
 import pytest
 from hypothesis import given

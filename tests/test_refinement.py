@@ -1,3 +1,5 @@
+"""Refining a query from decided regions: when it pays, and when it is refused."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings

@@ -1,3 +1,5 @@
+"""The report page: whole in itself, safe against names, right in its figures."""
+
 import base64
 import csv
 import json
