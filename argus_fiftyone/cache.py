@@ -213,7 +213,7 @@ def evidence_entry(evidence: Evidence) -> Entry:
         "text_after": evidence.text_aligned[1],
         "guide": torch.from_numpy(evidence.guide),
     }
-    facts = {name: getattr(evidence, name) for name in ("outcome", "warp", "map_size")}
+    facts = {name: getattr(evidence, name) for name in ("outcome", "warp", "size")}
     return tensors, facts
 
 
@@ -226,7 +226,7 @@ def evidence_of(entry: Entry, device: torch.device) -> Evidence:
         middle=Difference(tensors["after_middle"], tensors["before_middle"]),
         outcome=facts["outcome"],
         warp=tuple(facts["warp"]),
-        map_size=tuple(facts["map_size"]),
+        size=tuple(facts["size"]),
         guide=tensors["guide"].numpy(),
     )
 

@@ -28,6 +28,7 @@ ThresholdOption = Annotated[
 ResolutionOption = Annotated[
     int, typer.Option("--resolution", help="Long side in px at which pictures are seen; more finds smaller.")
 ]
+MapSizeOption = Annotated[int, typer.Option("--map-size", help="Long side in px that heatmaps have at most.")]
 
 CACHE_HELP = "Folder that keeps what was seen, so that another query on the same pictures is quick."
 RAY_HELP = "Run on Ray: local (this machine), auto (the cluster it belongs to) or ray://host:10001."
@@ -47,12 +48,14 @@ def compare(
     device: DeviceOption = Settings.device,
     threshold: ThresholdOption = Settings.threshold,
     resolution: ResolutionOption = Settings.resolution,
+    map_size: MapSizeOption = Settings.map_size,
 ) -> None:
     """Compare two pictures and write heatmap.png, overlay.png and result.json."""
     from argus_fiftyone.compare import compare_files
     from argus_fiftyone.results import write_comparison
 
-    settings = _settings(encoder=encoder, device=device, threshold=threshold, resolution=resolution)
+    numbers = {"threshold": threshold, "resolution": resolution, "map_size": map_size}
+    settings = _settings(encoder=encoder, device=device, **numbers)
     loaded = _load(settings)
     try:
         after_picture, comparison = compare_files(before, after, query, loaded, settings)
@@ -75,6 +78,7 @@ def run(
     device: DeviceOption = Settings.device,
     threshold: ThresholdOption = Settings.threshold,
     resolution: ResolutionOption = Settings.resolution,
+    map_size: MapSizeOption = Settings.map_size,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Compute anew what is there.")] = False,
     cache: Annotated[Path | None, typer.Option("--cache", help=CACHE_HELP, envvar="ARGUS_CACHE")] = None,
     cache_gb: Annotated[float, typer.Option("--cache-gb", help="Its budget, in GB.", min=0.01)] = 10.0,
@@ -89,7 +93,8 @@ def run(
     from argus_fiftyone.pairs import PairListError, read_pairs
     from argus_fiftyone.run_folder import RunFolderError, run_pairs
 
-    settings = _settings(encoder=encoder, device=device, threshold=threshold, resolution=resolution)
+    numbers = {"threshold": threshold, "resolution": resolution, "map_size": map_size}
+    settings = _settings(encoder=encoder, device=device, **numbers)
     try:
         listed = read_pairs(pairs)
     except PairListError as error:

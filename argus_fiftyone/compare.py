@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -35,16 +36,16 @@ from argus_fiftyone.encoders import Encoder, PictureFeatures
 from argus_fiftyone.exposure import match_exposure
 from argus_fiftyone.heatmap import (
     Direction,
+    Guide,
     Region,
     assemble,
     find_regions,
     follow_edges,
     main_direction,
-    upsample,
 )
-from argus_fiftyone.pictures import fitted_size, read_picture, read_scaled, resize
+from argus_fiftyone.pictures import MAP_STEP, SmoothMap, fitted_size, read_picture, read_scaled, resize
 from argus_fiftyone.query import Query, parse_query
-from argus_fiftyone.settings import LONGEST_MAP_SIDE, Settings
+from argus_fiftyone.settings import Settings
 
 MIDDLE_LEVEL = 2
 """The visual level that scores a pair; stride 16 of `mini`."""
@@ -56,9 +57,7 @@ class Comparison:
 
     Attributes:
         query: the user's text; "" means any change.
-        heatmap: float32 [rows, cols] in [-1, 1] at the after picture's size (long side at
-            most 2048 px): + where the queried thing appeared or changed, − where it
-            vanished, 0 where nothing happened or the before picture does not reach.
+        drawing: the heatmap before it is drawn; small, and all that it takes to write the file.
         score: evidence for the queried change anywhere in the pair, in [0, 1],
             comparable across pairs.
         direction: of the strongest evidence; "none" below the threshold.
@@ -70,7 +69,7 @@ class Comparison:
     """
 
     query: str
-    heatmap: np.ndarray
+    drawing: SmoothMap
     score: float
     direction: Direction
     alignment: str
@@ -78,6 +77,15 @@ class Comparison:
     query_support: float = 1.0
     encoder: str = ""
     warp: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+
+    @cached_property
+    def heatmap(self) -> np.ndarray:
+        """float32 [rows, cols] in [-1, 1] at the after picture's size, or `Settings.map_size`.
+
+        + where the queried thing appeared or changed, − where it vanished, 0 where nothing
+        happened or the before picture does not reach. Drawn when it is first asked for.
+        """
+        return self.drawing.heatmap()
 
 
 def compare_files(
@@ -94,7 +102,7 @@ def compare_files(
     """
     prepared = prepare_files(before, after, encoder.cell, settings.resolution)
     comparison = answer(see(prepared, encoder), [query], encoder, settings)[0]
-    return read_picture(after, LONGEST_MAP_SIDE), comparison
+    return read_picture(after, settings.map_size), comparison
 
 
 def compare_pictures(
@@ -121,12 +129,12 @@ class Prepared:
     Attributes:
         alignment: the before picture in the after picture's frame, and what was done to it.
         after: uint8 [height, width, 3], the after picture at the size of encoding.
-        map_size: (height, width) of the heatmap.
+        size: (height, width) of the after picture before it was scaled down.
     """
 
     alignment: Alignment
     after: np.ndarray
-    map_size: tuple[int, int]
+    size: tuple[int, int]
 
     @property
     def pictures(self) -> tuple[np.ndarray, np.ndarray]:
@@ -144,7 +152,7 @@ class Evidence:
         middle: novelty of both pictures on the level in the middle, [rows, cols] in [0, 2]; nan out of view.
         outcome: what alignment did, in one phrase.
         warp: as `Comparison.warp`.
-        map_size: (height, width) of the heatmap.
+        size: (height, width) of the after picture before it was scaled down.
         guide: float32 in [0, 1], the after picture in grey at twice the finest patch grid.
     """
 
@@ -153,7 +161,7 @@ class Evidence:
     middle: Difference
     outcome: str
     warp: tuple[float, ...]
-    map_size: tuple[int, int]
+    size: tuple[int, int]
     guide: np.ndarray
 
 
@@ -185,7 +193,7 @@ def prepare(
     at_encoding = encoding_size((height, width), cell, resolution)
     after = resize(after, at_encoding)
     alignment, after = _evenly_exposed(align(resize(before, at_encoding), after), after)
-    return Prepared(alignment, after, fitted_size(height, width, LONGEST_MAP_SIDE))
+    return Prepared(alignment, after, (height, width))
 
 
 def see(prepared: Prepared, encoder: Encoder) -> Evidence:
@@ -211,7 +219,7 @@ def weigh(prepared: Prepared, old: PictureFeatures, new: PictureFeatures, encode
         middle=_middle(alignment, old, new),
         outcome=alignment.outcome,
         warp=tuple(float(v) for v in alignment.warp.ravel()),
-        map_size=prepared.map_size,
+        size=prepared.size,
         guide=_guide(prepared.after, grid),
     )
 
@@ -221,7 +229,8 @@ def answer(
 ) -> list[Comparison]:
     """What the evidence says to each query, in order; costs no encoding of pictures."""
     parsed = [query if isinstance(query, Query) else parse_query(query) for query in queries]
-    return [_answer(query, evidence, encoder, settings) for query in parsed]
+    guide = Guide(evidence.guide)
+    return [_answer(query, evidence, guide, encoder, settings) for query in parsed]
 
 
 def encoding_size(size: tuple[int, int], cell: int, longest: int) -> tuple[int, int]:
@@ -258,7 +267,9 @@ def _pixel_factor(alignment: Alignment, after: np.ndarray, grid: tuple[int, ...]
     return pixel_factor(pixel_difference(resize(alignment.before, grid), resize(after, grid)))
 
 
-def _answer(query: Query, evidence: Evidence, encoder: Encoder, settings: Settings) -> Comparison:
+def _answer(
+    query: Query, evidence: Evidence, guide: Guide, encoder: Encoder, settings: Settings
+) -> Comparison:
     """One query's reading of the shared evidence."""
     support = 0.0 if query.is_open else encoder.understands([query.text])
     after, before = evidence.novelty.after_novelty, evidence.novelty.before_novelty
@@ -271,11 +282,12 @@ def _answer(query: Query, evidence: Evidence, encoder: Encoder, settings: Settin
     signed, changed_share = assemble(
         as_evidence(after.numpy(), score), as_evidence(before.numpy(), score), query.direction
     )
-    heatmap = upsample(in_step(follow_edges(signed, evidence.guide), score), evidence.map_size)
-    regions = find_regions(heatmap, resize(changed_share, evidence.map_size), settings.threshold)
+    cells = in_step(follow_edges(signed, guide), score)
+    drawing = SmoothMap(cells, fitted_size(*evidence.size, settings.map_size))
+    regions = _regions(drawing, changed_share, settings.threshold)
     return Comparison(
         query=query.text,
-        heatmap=heatmap,
+        drawing=drawing,
         score=score,
         direction=main_direction(regions),
         alignment=evidence.outcome,
@@ -284,6 +296,13 @@ def _answer(query: Query, evidence: Evidence, encoder: Encoder, settings: Settin
         encoder=f"{encoder.name} ({encoder.note})" if encoder.note else encoder.name,
         warp=evidence.warp,
     )
+
+
+def _regions(drawing: SmoothMap, changed_share: np.ndarray, threshold: float) -> list[Region]:
+    """As `find_regions`; a quiet map, and most are, is not even drawn."""
+    # Between cells a map is never stronger than in them; drawing may round up by one step.
+    loud = np.abs(drawing.cells).max() >= threshold - MAP_STEP
+    return find_regions(drawing.heatmap(), changed_share, threshold) if loud else []
 
 
 def _choose(novelty: torch.Tensor, relevance: torch.Tensor, support: float) -> torch.Tensor:

@@ -71,27 +71,39 @@ def assemble(
     return signed, in_place / np.maximum(np.maximum(after_evidence, before_evidence), 1e-6)
 
 
-def follow_edges(signed: np.ndarray, guide: np.ndarray) -> np.ndarray:
+class Guide:
+    """The edges of a picture, looked at once for all the evidence that is to follow them.
+
+    Args:
+        grey: float32 [height, width] in [0, 1], the after picture, finer than the grid of evidence.
+    """
+
+    def __init__(self, grey: np.ndarray) -> None:
+        self.grey, self.mean = grey, _box(grey)
+        self.spread = _box(grey * grey) - self.mean**2 + EDGE_NOISE
+
+
+def follow_edges(signed: np.ndarray, guide: Guide) -> np.ndarray:
     """Evidence that ends where the picture has an edge, not where a patch ends.
 
     Half the evidence is drawn to the edges and half stays smooth, so that a peak stays one point.
 
     Args:
         signed: [rows, cols] in [-1, 1].
-        guide: float32 [height, width] in [0, 1], the after picture in grey, finer than the grid.
 
     Returns:
-        float32 [height, width] in [-1, 1]; 0 stays 0.
+        float32 [height, width] in [-1, 1], the guide's size; 0 stays 0.
 
     Source:
         Guided filter (He et al., ECCV 2010), the map fitted in each window as a linear function of the guide.
     """
-    coarse = upsample(signed, guide.shape[:2])
-    mean, mean_guide = _box(coarse), _box(guide)
-    slope = (_box(coarse * guide) - mean * mean_guide) / (_box(guide * guide) - mean_guide**2 + EDGE_NOISE)
-    guided = _box(slope) * guide + _box(mean - slope * mean_guide)
+    coarse = upsample(signed, guide.grey.shape[:2])
+    mean = _box(coarse)
+    slope = (_box(coarse * guide.grey) - mean * guide.mean) / guide.spread
+    guided = _box(slope) * guide.grey + _box(mean - slope * guide.mean)
     # A linear fit may overshoot into the other sign, which would name a direction nobody saw.
-    guided = np.clip(guided, np.where(coarse < 0, -1, 0), np.where(coarse > 0, 1, 0))
+    sign = np.sign(coarse)
+    guided = np.clip(guided, np.minimum(sign, 0), np.maximum(sign, 0))
     return ((coarse + guided) / 2).astype(np.float32)
 
 
@@ -122,17 +134,18 @@ def find_regions(
 
     Args:
         heatmap: signed evidence [rows, cols] in [-1, 1].
-        changed: [rows, cols] in [0, 1], the share of the evidence that is change in place.
+        changed: the share of the evidence that is change in place, in [0, 1], on any grid.
         threshold: in (0, 1].
         smallest: regions of fewer pixels are dropped.
     """
     regions = []
-    for sign in (1, -1):
-        evidence = heatmap * sign
-        if evidence.max(initial=0) < threshold:
+    lowest, highest, *_ = cv2.minMaxLoc(heatmap)
+    for sign, strongest in ((1, highest), (-1, -lowest)):
+        if strongest < threshold:
             continue
         # Components of a whole large map would cost more than all else an answer takes.
-        shown = (evidence >= 0.6 * threshold).astype(np.uint8)
+        faintest = 0.6 * threshold
+        shown = (heatmap >= faintest if sign > 0 else heatmap <= -faintest).view(np.uint8)
         first_col, first_row, cols, rows = cv2.boundingRect(shown)
         count, labels, stats, _ = cv2.connectedComponentsWithStats(
             shown[first_row : first_row + rows, first_col : first_col + cols]
@@ -141,20 +154,21 @@ def find_regions(
             left, top, width, height, area = (int(v) for v in stats[index])
             mask = labels[top : top + height, left : left + width] == index
             left, top = left + first_col, top + first_row
-            window = np.s_[top : top + height, left : left + width]
-            score = float(evidence[window][mask].max())
+            score = float((sign * heatmap[top : top + height, left : left + width][mask]).max())
             if area < smallest or score < threshold:
                 continue
-            regions.append(
-                Region(
-                    box=_as_fractions(left, top, width, height, heatmap.shape),
-                    mask=mask,
-                    direction=_direction(sign, float(changed[window][mask].mean())),
-                    score=score,
-                    area=area,
-                )
-            )
+            box = _as_fractions(left, top, width, height, heatmap.shape)
+            share = float(_part(changed, box, mask.shape)[mask].mean())
+            regions.append(Region(box, mask, _direction(sign, share), score, area))
     return sorted(regions, key=lambda region: -region.score)
+
+
+def _part(values: np.ndarray, box: tuple[float, float, float, float], size: tuple[int, ...]) -> np.ndarray:
+    """The part of [rows, cols] inside a box of fractions, brought to another size without blending."""
+    places = []
+    for first, extent, cells, pixels in zip(box[1::-1], box[3:1:-1], values.shape, size, strict=True):
+        places.append(((first + extent * (np.arange(pixels) + 0.5) / pixels) * cells).astype(int))
+    return values[np.ix_(*places)]
 
 
 def _direction(sign: int, changed_share: float) -> Direction:

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import os
+import struct
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
+from isal import isal_zlib
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 MAP_ZERO = 32768
 MAP_STEPS = 32767
+MAP_STEP = 1 / MAP_STEPS
 
-SMOOTH: list[int] = []
-"""How heatmaps become PNG: as differences of neighbours, which for smooth pictures is quicker and smaller.
-
-Older releases of OpenCV cannot be told so and choose for themselves.
-"""
-if hasattr(cv2, "IMWRITE_PNG_FILTER"):
-    SMOOTH = [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP]
-    SMOOTH += [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_DEFAULT]
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PNG_LEFT = 1
+"""PNG's name for rows written as differences from the pixel to the left."""
 
 ORIENTATION = 0x0112
 """The EXIF tag that says how a camera was held; 5 to 8 exchange height and width."""
@@ -124,14 +123,41 @@ def read_mask(path: str | os.PathLike[str]) -> np.ndarray:
     return read_picture(path)[..., 0] > 127
 
 
-def write_map(path: str | os.PathLike[str], heatmap: np.ndarray) -> None:
+@dataclass(frozen=True)
+class SmoothMap:
+    """A signed heatmap before it is drawn: small, whatever its size in pixels.
+
+    Attributes:
+        cells: float [rows, cols] in [-1, 1], on any grid; what lies beyond is cut.
+        size: (height, width) in pixels.
+    """
+
+    cells: np.ndarray
+    size: tuple[int, int]
+
+    @classmethod
+    def of(cls, heatmap: np.ndarray) -> SmoothMap:
+        """A heatmap that is drawn already."""
+        return cls(heatmap, heatmap.shape[:2])
+
+    def levels(self) -> np.ndarray:
+        """uint16 [height, width], 32768 + round(32767·h), smooth between cells."""
+        steps = np.clip(self.cells, -1, 1) * np.float32(MAP_STEPS)
+        cells = (np.rint(steps, out=steps) + MAP_ZERO).astype(np.uint16)
+        return cv2.resize(cells, self.size[::-1], interpolation=cv2.INTER_LINEAR)
+
+    def heatmap(self) -> np.ndarray:
+        """float32 [height, width] in [-1, 1], to the last bit what `read_map` reads."""
+        return _as_heatmap(self.levels())
+
+
+def write_map(path: str | os.PathLike[str], heatmap: np.ndarray | SmoothMap) -> None:
     """Write a signed heatmap [rows, cols] in [-1, 1] as 16-bit grey: 32768 + round(32767·h).
 
     The file appears whole or not at all.
     """
-    steps = np.clip(heatmap, -1, 1) * np.float32(MAP_STEPS)
-    levels = (np.rint(steps, out=steps) + MAP_ZERO).astype(np.uint16)
-    write_whole(path, _as_png(path, levels, SMOOTH))
+    drawn = heatmap if isinstance(heatmap, SmoothMap) else SmoothMap.of(heatmap)
+    write_whole(path, _grey_png(drawn.levels()))
 
 
 def read_map(path: str | os.PathLike[str]) -> np.ndarray:
@@ -143,21 +169,49 @@ def read_map(path: str | os.PathLike[str]) -> np.ndarray:
     levels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if levels is None or levels.dtype != np.uint16 or levels.ndim != 2:
         raise PictureError(f"{path}: expected a 16-bit grey PNG as `argus run` writes it")
-    return (levels.astype(np.float32) - MAP_ZERO) / MAP_STEPS
+    return _as_heatmap(levels)
+
+
+def _as_heatmap(levels: np.ndarray) -> np.ndarray:
+    heatmap = levels.astype(np.float32)
+    heatmap -= MAP_ZERO
+    heatmap /= MAP_STEPS
+    return heatmap
 
 
 def write_png(path: str | os.PathLike[str], picture: np.ndarray) -> None:
     """Write uint8 RGB or grey, or uint16 grey, atomically."""
-    ordered = picture[..., ::-1] if picture.ndim == 3 else picture
-    write_whole(path, _as_png(path, ordered, []))
+    write_whole(path, _grey_png(picture) if picture.ndim == 2 else _colour_png(path, picture))
 
 
-def _as_png(path: str | os.PathLike[str], picture: np.ndarray, how: list[int]) -> bytes:
-    # Level 1 is several times faster than the default and costs little on smooth maps.
-    written, data = cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 1, *how])
+def _colour_png(path: str | os.PathLike[str], picture: np.ndarray) -> bytes:
+    # Level 1 is several times faster than the default and costs little.
+    written, data = cv2.imencode(".png", picture[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
     if not written:
         raise PictureError(f"{path}: could not encode the picture as PNG")
     return data.tobytes()
+
+
+def _grey_png(levels: np.ndarray) -> bytes:
+    """uint8 or uint16 [rows, cols] as PNG, in a fifth of the time OpenCV's takes and no larger.
+
+    A heatmap is as smooth as a picture can be, so differences of neighbours are all it needs,
+    and Intel's ISA-L packs those several times faster than zlib.
+    """
+    (height, width), deep = levels.shape, levels.dtype.itemsize
+    pixels = np.ascontiguousarray(levels, levels.dtype.newbyteorder(">")).view(np.uint8)
+    rows = np.empty((height, 1 + deep * width), np.uint8)
+    rows[:, 0] = PNG_LEFT
+    rows[:, 1 : 1 + deep] = pixels[:, :deep]
+    np.subtract(pixels[:, deep:], pixels[:, :-deep], out=rows[:, 1 + deep :])
+    header = struct.pack(">IIBBBBB", width, height, 8 * deep, 0, 0, 0, 0)
+    parts = ((b"IHDR", header), (b"IDAT", isal_zlib.compress(rows, 1)), (b"IEND", b""))
+    return PNG_SIGNATURE + b"".join(_png_chunk(name, data) for name, data in parts)
+
+
+def _png_chunk(name: bytes, data: bytes) -> bytes:
+    checked = isal_zlib.crc32(data, isal_zlib.crc32(name))
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", checked)
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes) -> None:

@@ -23,7 +23,7 @@ DISAPPEARED = (40, 110, 230)
 
 def write_comparison(folder: Path, after: np.ndarray, comparison: Comparison, settings: Settings) -> None:
     """Write heatmap.png (16-bit signed), overlay.png and result.json."""
-    write_map(folder / "heatmap.png", comparison.heatmap)
+    write_map(folder / "heatmap.png", comparison.drawing)
     write_png(
         folder / "overlay.png", overlay(after, comparison.heatmap, comparison.regions, settings.threshold)
     )
@@ -41,7 +41,7 @@ def as_record(comparison: Comparison) -> dict:
         "warp": list(comparison.warp),
         "query_support": round(comparison.query_support, 4),
         "encoder": comparison.encoder,
-        "size": list(comparison.heatmap.shape),
+        "size": list(comparison.drawing.size),
         "regions": [_region_record(region) for region in comparison.regions],
     }
 

@@ -157,7 +157,7 @@ def write_maps(folder: Path, outcome: Outcome) -> None:
     """Write the heatmaps of one pair, each whole or not at all."""
     paths = map_paths(folder, outcome.pair.id, len(outcome.comparisons))
     for path, comparison in zip(paths, outcome.comparisons, strict=False):
-        write_map(path, comparison.heatmap)
+        write_map(path, comparison.drawing)
 
 
 def run_record(settings: Settings, encoder: Encoder, queries: Sequence[str]) -> dict[str, Any]:

@@ -28,19 +28,20 @@ class Settings:
     threshold: float = 0.5
     """|heatmap| and score at or above which a change counts as shown, in (0, 1]."""
 
+    map_size: int = 2048
+    """Heatmaps have the after picture's size, but a long side of at most so many pixels, 64 to 16384."""
+
     device: str = "auto"
     """A torch device, or "auto": CUDA, then MPS, then CPU."""
 
     def __post_init__(self) -> None:
         if not 64 <= self.resolution <= 4096:
             raise ValueError(f"resolution must be 64 to 4096 px, got {self.resolution}")
+        if not 64 <= self.map_size <= 16384:
+            raise ValueError(f"map_size must be 64 to 16384 px, got {self.map_size}")
         if not 0 < self.threshold <= 1:
             raise ValueError(f"threshold must be above 0 and at most 1, got {self.threshold}")
 
     def as_record(self) -> dict[str, Any]:
         """The settings as plain values, for result files and run records."""
         return dataclasses.asdict(self)
-
-
-LONGEST_MAP_SIDE = 2048
-"""Maps are written at the after picture's size up to this long side, in pixels."""

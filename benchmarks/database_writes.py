@@ -22,6 +22,7 @@ from argus_fiftyone.batch import Outcome
 from argus_fiftyone.compare import Comparison
 from argus_fiftyone.heatmap import find_regions
 from argus_fiftyone.pairs import Pair
+from argus_fiftyone.pictures import SmoothMap
 from benchmarks.measuring import by_amount, describe_machine, seconds, tell_ratio
 from benchmarks.own_database import own_database
 
@@ -66,7 +67,9 @@ def made_up(number: int, side: int) -> Outcome:
     heatmap += 0.2 * np.linspace(0, 1, side, dtype=np.float32)
     regions = find_regions(heatmap, np.zeros_like(heatmap), 0.5)
     pair = Pair(f"{number:05}", Path("before.png"), Path("after.png"), "a scratch")
-    return Outcome(pair, [Comparison(pair.query, heatmap, 0.8, "appeared", "none needed", regions)])
+    return Outcome(
+        pair, [Comparison(pair.query, SmoothMap.of(heatmap), 0.8, "appeared", "none needed", regions)]
+    )
 
 
 def empty_dataset(name: str, count: int) -> Any:

@@ -34,7 +34,7 @@ from argus_fiftyone.dataset.imports import ImportReport, import_pairs, rows_of_c
 from argus_fiftyone.dataset.reviews import review_counts, review_pairs, review_regions
 from argus_fiftyone.heatmap import find_regions
 from argus_fiftyone.panels.triage import describe_choice
-from argus_fiftyone.pictures import write_png
+from argus_fiftyone.pictures import SmoothMap, write_png
 from argus_fiftyone.settings import Settings
 from tests.browser import flows
 from tests.browser.app import browse, find_chromium, serve
@@ -139,7 +139,9 @@ def one_spot(pairs: Any, _encoder: Any, settings: Settings, _queries: Any = None
     heatmap[10:20, 20:40] = 0.8
     regions = find_regions(heatmap, np.zeros_like(heatmap), settings.threshold)
     for pair in pairs:
-        yield Outcome(pair, [Comparison(pair.query, heatmap, 0.8, "appeared", "none needed", regions)])
+        yield Outcome(
+            pair, [Comparison(pair.query, SmoothMap.of(heatmap), 0.8, "appeared", "none needed", regions)]
+        )
 
 
 def multiply(dataset: Any, pairs: int) -> None:

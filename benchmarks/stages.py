@@ -64,7 +64,7 @@ def measure(encoder: Any, size: tuple[int, int], settings: Settings, scratch: Pa
     encode, (old, new) = cost(lambda: encoder.encode_pictures(prepared.pictures))
     seen, evidence = cost(lambda: weigh(prepared, old, new, encoder))
     told, comparisons = cost(lambda: answer(evidence, QUERIES[:1], encoder, settings))
-    write, _ = cost(lambda: write_map(scratch / "map.png", comparisons[0].heatmap))
+    write, _ = cost(lambda: write_map(scratch / "map.png", comparisons[0].drawing))
     return {
         "decode": decode,
         "align": both - decode,

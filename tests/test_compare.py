@@ -13,7 +13,7 @@ from surfaces import PASTED, compress, draw_plate, draw_surface, move, paste_obj
 from argus_fiftyone.compare import compare_files, compare_pictures, encoding_size
 from argus_fiftyone.pictures import PictureError, write_png
 from argus_fiftyone.query import parse_query
-from argus_fiftyone.settings import LONGEST_MAP_SIDE, Settings
+from argus_fiftyone.settings import Settings
 
 SMALL = Settings(resolution=128)
 FULL = Settings(encoder="mini", resolution=416)
@@ -68,7 +68,7 @@ def test_the_heatmap_has_the_size_of_the_after_picture(surface):
 def test_very_large_pictures_get_maps_of_bounded_size():
     large = np.full((600, 3000, 3), 90, np.uint8)
     (answer,) = compare_pictures(large, large, [""], FakeTowers(), SMALL)
-    assert answer.heatmap.shape == (round(600 * LONGEST_MAP_SIDE / 3000), LONGEST_MAP_SIDE)
+    assert answer.heatmap.shape == (round(600 * 2048 / 3000), 2048)
 
 
 def test_encoding_sizes_are_whole_cells_at_the_resolution():

@@ -12,6 +12,7 @@ from argus_fiftyone.heatmap import (
     CLEARLY,
     OTHER_DIRECTION,
     VANISHED_SHARE,
+    Guide,
     assemble,
     find_regions,
     follow_edges,
@@ -156,7 +157,7 @@ def _stepped(rows: int = 24, cols: int = 32) -> tuple[np.ndarray, np.ndarray]:
 def test_evidence_ends_nearer_to_the_edge_of_the_thing_than_to_that_of_the_patch():
     signed, guide = _stepped()
 
-    followed = follow_edges(signed, guide)
+    followed = follow_edges(signed, Guide(guide))
     smooth = upsample(signed, guide.shape)
 
     assert followed[24, 31] < 0.8 * smooth[24, 31]
@@ -167,8 +168,8 @@ def test_following_edges_names_no_other_direction_and_leaves_nothing_where_nothi
     signed, guide = _stepped()
     signed[:, 15:] *= -1
 
-    followed = follow_edges(signed, guide)
+    followed = follow_edges(signed, Guide(guide))
 
     assert (followed <= 0).all()
-    assert not follow_edges(np.zeros_like(signed), guide).any()
-    np.testing.assert_allclose(followed, -follow_edges(-signed, guide), atol=1e-6)
+    assert not follow_edges(np.zeros_like(signed), Guide(guide)).any()
+    np.testing.assert_allclose(followed, -follow_edges(-signed, Guide(guide)), atol=1e-6)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,10 +15,12 @@ from PIL import Image
 from surfaces import draw_surface
 
 from argus_fiftyone.pictures import (
+    MAP_STEP,
     MAP_STEPS,
     MAP_ZERO,
     ORIENTATION,
     PictureError,
+    SmoothMap,
     fit_within,
     fitted_size,
     read_map,
@@ -50,6 +53,46 @@ def test_map_levels_are_32768_plus_32767_times_the_value(tmp_path: Path):
     expected = [MAP_ZERO + round(MAP_STEPS * float(value)) for value in values[0]]
     assert levels.tolist() == [expected]
     assert (levels.min(), levels.max(), levels[0, 2]) == (1, 65535, 32768)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from([np.uint8, np.uint16]), st.integers(1, 9), st.integers(1, 9), st.integers(0, 99))
+def test_grey_pictures_come_back_exactly_in_opencv_and_pillow(
+    tmp_path_factory, kind: type, height: int, width: int, seed: int
+):
+    levels = np.random.default_rng(seed).integers(0, np.iinfo(kind).max + 1, (height, width), kind)
+    path = tmp_path_factory.mktemp("grey") / "grey.png"
+    write_png(path, levels)
+    by_opencv = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    assert by_opencv is not None
+    assert by_opencv.dtype == kind
+    assert np.array_equal(by_opencv, levels)
+    with Image.open(path) as image:
+        image.verify()
+    with Image.open(path) as image:
+        assert np.array_equal(np.asarray(image), levels)
+
+
+def test_a_large_map_is_packed_no_larger_than_opencv_does(tmp_path: Path):
+    cells = np.random.default_rng(0).uniform(-1, 1, (12, 16)).astype(np.float32)
+    smooth = SmoothMap(cells, (768, 1024))
+    write_map(tmp_path / "map.png", smooth)
+    assert np.array_equal(read_map(tmp_path / "map.png"), smooth.heatmap())
+    _, by_opencv = cv2.imencode(".png", smooth.levels(), [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    assert (tmp_path / "map.png").stat().st_size < len(by_opencv)
+
+
+@settings(max_examples=40, deadline=None)
+@given(heatmaps, st.integers(1, 40), st.integers(1, 40))
+def test_a_smooth_map_is_drawn_within_two_steps_of_its_interpolation(
+    heatmap: np.ndarray, height: int, width: int
+):
+    drawn = SmoothMap(heatmap, (height, width)).heatmap()
+    assert drawn.dtype == np.float32
+    assert drawn.shape == (height, width)
+    assert np.abs(drawn).max() <= 1
+    expected = cv2.resize(heatmap, (width, height), interpolation=cv2.INTER_LINEAR)
+    assert np.abs(drawn - expected).max() <= 2 * MAP_STEP
 
 
 def test_values_beyond_one_are_cut_rather_than_wrapped(tmp_path: Path):
