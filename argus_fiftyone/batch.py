@@ -25,7 +25,7 @@ from argus_fiftyone.cache import FeatureCache, RememberingEncoder, evidence_entr
 from argus_fiftyone.compare import Comparison, Evidence, Prepared, answer, prepare_files, weigh
 from argus_fiftyone.encoders import Encoder, PictureFeatures
 from argus_fiftyone.pairs import Pair
-from argus_fiftyone.query import Query
+from argus_fiftyone.query import Query, parse_query
 from argus_fiftyone.settings import Settings
 
 MOST_READERS = 4
@@ -83,8 +83,10 @@ def compare_pairs(
     readers = readers or min(MOST_READERS, os.cpu_count() or 1)
     reading = ThreadPoolExecutor(readers, "argus-read")
     encoding, answering = one_core_threads(lanes, "argus-encode"), one_core_threads(1, "argus-answer")
-    work = _Work(remembering, settings, list(queries or ()), batch, answering, cache)
+    asked = [query if isinstance(query, Query) else parse_query(query) for query in queries or ()]
+    work = _Work(remembering, settings, asked, batch, answering, cache)
     try:
+        answering.submit(remembering.read_queries, asked)
         yield from _stream(iter(pairs), work, lanes, readers, (reading, encoding))
     finally:
         for pool in (reading, encoding, answering):
@@ -140,7 +142,7 @@ class _Work:
 
     encoder: RememberingEncoder
     settings: Settings
-    queries: list[str | Query]
+    queries: list[Query]
     batch: int
     answering: ThreadPoolExecutor
     cache: FeatureCache | None

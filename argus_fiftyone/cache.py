@@ -165,6 +165,10 @@ class RememberingEncoder:
             return self._encoder.encode_text(prompts)
         return torch.stack([self._prompts[prompt] for prompt in prompts])
 
+    def read_queries(self, queries: Sequence[Query]) -> None:
+        """See `Encoder.read_queries`."""
+        self._encoder.read_queries(queries)
+
     def understands(self, texts: Sequence[str]) -> float:
         """See `Encoder.understands`."""
         asked = tuple(texts)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 Wanted = Literal["appeared", "disappeared", "changed", "any"]
@@ -137,13 +138,13 @@ class Query:
         """Whether any change is wanted, so that there is nothing to put to the encoder."""
         return not self.things
 
-    @property
+    @cached_property
     def positive(self) -> tuple[str, ...]:
         """Prompts for cells that show the thing; empty for an open query."""
         wordings = dict.fromkeys(thing for name in self.things for thing in self._wordings(name))
         return tuple(template.format(wording) for wording in wordings for template in TEMPLATES)
 
-    @property
+    @cached_property
     def negative(self) -> tuple[str, ...]:
         """Prompts for cells that do not show it: its opposite, its place, the everyday."""
         if self.is_open:

@@ -70,6 +70,9 @@ class FakeTowers:
     def relevance(self, cells: torch.Tensor, query: Query) -> torch.Tensor:
         return relevance_by_prompts(cells, query, self._read_once, self.temperature)
 
+    def read_queries(self, queries: Sequence[Query]) -> None:
+        pass
+
     def _read_once(self, prompts: Sequence[str]) -> torch.Tensor:
         for prompt in prompts:
             if prompt not in self.read:

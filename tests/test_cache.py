@@ -161,15 +161,16 @@ def test_prompts_are_embedded_once_per_run(pairs):
     assert encoder.pictures == 2 * len(pairs)
 
 
-def test_a_clip_reads_each_prompt_once_for_all_pairs_and_queries(pairs, tmp_path, monkeypatch):
+def test_a_clip_reads_each_prompt_once_for_all_pairs_and_queries_and_all_in_one_go(pairs, tmp_path, monkeypatch):
     clip = load_clip(tiny_clip.register(tmp_path, "argus-counted"), "cpu", precision="fp32")
     clip.note = ""  # or random weights would understand nothing
-    read: list[str] = []
+    calls: list[list[str]] = []
     original = clip._embed
-    monkeypatch.setattr(clip, "_embed", lambda prompts: read.extend(prompts) or original(prompts))
+    monkeypatch.setattr(clip, "_embed", lambda prompts: calls.append(prompts) or original(prompts))
     queries = ["a crack", "a missing screw", "a crack or a screw"]
     outcomes = list(compare_pairs(pairs, clip, Settings(resolution=64), queries))
     assert not any(outcome.error for outcome in outcomes)
+    (read,) = calls
     assert read
     assert len(read) == len(set(read))
 

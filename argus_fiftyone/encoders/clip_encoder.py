@@ -33,7 +33,7 @@ OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
 TEMPERATURE = 40.0
 """Below CLIP's learned 100, which is meant for whole pictures: single cells are noisier."""
 
-PROMPTS_PER_BATCH = 64
+PROMPTS_PER_BATCH = 32
 REMEMBERED_PROMPTS = 20_000
 REMEMBERED_GRIDS = 4
 LARGEST_REMEMBERED_GRID = 4096
@@ -137,6 +137,11 @@ class ClipEncoder:
     def relevance(self, cells: torch.Tensor, query: Query) -> torch.Tensor:
         """See `posterior`."""
         return relevance_by_prompts(cells, query, self.encode_text, self.temperature)
+
+    def read_queries(self, queries: Sequence[Query]) -> None:
+        """See `Encoder.read_queries`."""
+        if not self.note:
+            self.encode_text([prompt for query in queries for prompt in query.positive + query.negative])
 
     def understands(self, texts: Sequence[str]) -> float:
         """1 for any words: CLIP read hundreds of millions of captions. 0 for none, and for random weights."""

@@ -91,6 +91,9 @@ class MiniEncoder:
         )
         return asked[0] if len(asked) == 1 else asked[0] * (asked[0] / asked.amax(dim=0).clamp(min=1e-6))
 
+    def read_queries(self, queries: Sequence[Query]) -> None:
+        """Nothing to gain: MiniLM reads a query in a few milliseconds."""
+
     @torch.inference_mode()
     def understands(self, texts: Sequence[str]) -> float:
         """How near the wordings lie to those the head was trained on; see `MiniHead.understood`."""

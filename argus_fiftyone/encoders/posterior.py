@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
@@ -43,12 +44,12 @@ def posterior(
     Source:
         Prompt-ensemble softmax as in WinCLIP and CoRegOVCD; the averaging is ours.
     """
-    logits = temperature * cells @ torch.cat([positive, negative]).T
+    logits = temperature * (cells @ torch.cat([positive, negative]).T)
     if log_weights is not None:
         logits = logits + log_weights
     split = len(positive)
     sides = [
-        torch.logsumexp(part, dim=-1) - _log_count(part)
+        torch.logsumexp(part, dim=-1) - math.log(max(part.shape[-1], 1))
         for part in (logits[..., :split], logits[..., split:])
     ]
     return torch.sigmoid(sides[0] - sides[1])
@@ -61,7 +62,3 @@ def weights_of(
     if not log_weights:
         return None
     return torch.tensor([log_weights.get(prompt, 0.0) for prompt in prompts], device=device)
-
-
-def _log_count(part: torch.Tensor) -> float:
-    return float(torch.log(torch.tensor(float(max(part.shape[-1], 1)))))
