@@ -161,7 +161,7 @@ def test_prompts_are_embedded_once_per_run(pairs):
     assert encoder.pictures == 2 * len(pairs)
 
 
-def test_a_clip_reads_each_prompt_once_for_all_pairs_and_queries_and_all_in_one_go(pairs, tmp_path, monkeypatch):
+def test_a_clip_reads_the_prompts_of_a_run_once_and_together(pairs, tmp_path, monkeypatch):
     clip = load_clip(tiny_clip.register(tmp_path, "argus-counted"), "cpu", precision="fp32")
     clip.note = ""  # or random weights would understand nothing
     calls: list[list[str]] = []
