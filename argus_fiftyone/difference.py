@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from argus_fiftyone.windows import best_nearby, overlap
+
 LARGEST_SEARCH = 1700
 """Above this many cells the search of the whole picture runs on cells pooled two by two."""
 
@@ -79,9 +81,9 @@ def visual_difference(
 def unit_cells(level: torch.Tensor) -> torch.Tensor:
     """[rows, cols, dim] → float32 [dim, rows, cols] with cells of unit length.
 
-    Channels come first because sums over them are then whole-plane additions.
+    A view: in memory a cell's channels stay side by side, as products of cells like them.
     """
-    return functional.normalize(level.float(), dim=-1).permute(2, 0, 1).contiguous()
+    return functional.normalize(level.float(), dim=-1).permute(2, 0, 1)
 
 
 def window_novelty(
@@ -99,14 +101,8 @@ def window_novelty(
         Local-window nearest neighbour, as in GeSCF and Dual-Image Enhanced CLIP; the
         window forgives what alignment left over. One product serves both directions.
     """
-    best = [torch.full(first.shape[1:], -1.0, device=first.device) for _ in range(2)]
-    for down in range(-reach, reach + 1):
-        for right in range(-reach, reach + 1):
-            here, there = _overlap(first.shape[1:], down, right)
-            cosine = (first[(..., *here)] * second[(..., *there)]).sum(dim=0)
-            for side, place in zip(best, (here, there), strict=True):
-                side[place] = torch.maximum(side[place], cosine)
-    return (1 - best[0]).clamp(min=0), (1 - best[1]).clamp(min=0)
+    found = best_nearby(first.permute(1, 2, 0)[None], second.permute(1, 2, 0)[None], reach)
+    return (1 - found[0][0]).clamp(min=0), (1 - found[1][0]).clamp(min=0)
 
 
 def picture_novelty(first: torch.Tensor, second: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -154,18 +150,10 @@ def both_novelties(
         for right in range(-reach, reach + 1):
             # Cells (r, c) of the first that meet (r + down, c + right) of the second.
             met = by_place.diagonal(down, 0, 2).diagonal(right, 0, 1)
-            for side, place in zip(best, _overlap(first.shape[1:], down, right), strict=True):
+            for side, place in zip(best, overlap(first.shape[1:], down, right), strict=True):
                 side[place] = torch.maximum(side[place], met)
     near = [(1 - side).clamp(min=0) for side in best]
     return (near[0], near[1]), (anywhere[0], anywhere[1])
-
-
-def _overlap(size: torch.Size, down: int, right: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """The parts of two equal grids that meet when the second is moved by (down, right)."""
-    rows, cols = size
-    here = slice(max(0, -down), min(rows, rows - down)), slice(max(0, -right), min(cols, cols - right))
-    there = slice(max(0, down), min(rows, rows + down)), slice(max(0, right), min(cols, cols + right))
-    return here, there
 
 
 def pixel_difference(before: np.ndarray, after: np.ndarray) -> np.ndarray:
@@ -214,7 +202,9 @@ def enlarge(values: torch.Tensor, size: tuple[int, ...] | torch.Size) -> torch.T
 
 
 def _pooled(cells: torch.Tensor) -> torch.Tensor:
-    return functional.normalize(functional.avg_pool2d(cells[None], 2)[0], dim=0)
+    rows, cols = (side // 2 * 2 for side in cells.shape[1:])
+    four = [cells[:, down:rows:2, right:cols:2] for down in (0, 1) for right in (0, 1)]
+    return functional.normalize(four[0] + four[1] + four[2] + four[3], dim=0)
 
 
 def _require_matching(

@@ -14,12 +14,12 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "argus_fiftyone"
 
 ORDER_IN_WORDS = """
-settings pictures pairs query
+settings pictures pairs query windows
 encoders.protocol encoders encoders.transfers encoders.posterior
 encoders.clip_names encoders.clip_dense encoders.clip_tower encoders.clip_tiles encoders.clip_encoder
 encoders.clip_checks
 encoders.weights encoders.clip
-encoders.mini_weights encoders.mini_tower encoders.mini_text encoders.mini_match
+encoders.mini_weights encoders.mini_tower encoders.mini_fused encoders.mini_text encoders.mini_match
 encoders.mini_head encoders.mini encoders.registry
 local_match motion alignment exposure difference calibration heatmap evaluation compare results truth
 run_files cache batch journal run_folder ray_run

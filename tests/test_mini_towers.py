@@ -5,12 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 
-from argus_fiftyone.encoders import mini_weights
+from argus_fiftyone.cache import FeatureCache, RememberingEncoder
+from argus_fiftyone.encoders import mini_fused, mini_weights
+from argus_fiftyone.encoders.mini_fused import FusedTower, fused
 from argus_fiftyone.encoders.mini_text import MiniText
 from argus_fiftyone.encoders.mini_tower import MiniTower
+from argus_fiftyone.encoders.registry import load_encoder
 
 pytestmark = pytest.mark.offline_towers
 
@@ -62,6 +66,47 @@ def test_reading_a_picture_leaves_it_as_it_is(tower):
     assert not picture.any()
 
 
+@pytest.fixture(scope="module")
+def quick(tower) -> FusedTower:
+    if not torch.backends.mkldnn.is_available():
+        pytest.skip("this torch has no oneDNN, so the tower runs as it is written")
+    return FusedTower(tower)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("size", [(32, 32), (96, 160), (320, 256)])
+def test_the_fused_tower_equals_the_tower(tower, quick, size: tuple[int, int]):
+    pictures = torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    for ours, theirs in zip(quick(pictures), tower(pictures), strict=True):
+        torch.testing.assert_close(ours, theirs, atol=2e-4, rtol=1e-4)
+
+
+@torch.inference_mode()
+def test_one_thread_and_two_give_the_same_bits(quick):
+    picture, before = torch.rand(1, 3, 160, 96), torch.get_num_threads()
+    try:
+        told = []
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            told.append(quick(picture))
+    finally:
+        torch.set_num_threads(before)
+    assert all(torch.equal(one, two) for one, two in zip(*told, strict=True))
+
+
+def test_where_the_fused_operations_are_missing_the_tower_runs_as_it_is(tower, monkeypatch):
+    def missing(*_: object) -> None:
+        raise AttributeError("no such operation")
+
+    monkeypatch.setattr(mini_fused, "FusedTower", missing)
+    assert fused(tower) is tower
+
+
+def test_where_the_fused_operations_say_something_else_the_tower_runs_as_it_is(tower, monkeypatch):
+    monkeypatch.setattr(mini_fused, "FusedTower", lambda tower: lambda x: [1.01 * m for m in tower(x)])
+    assert fused(tower) is tower
+
+
 @pytest.mark.parametrize("words", BY_SENTENCE_TRANSFORMERS)
 def test_the_text_tower_equals_sentence_transformers(text, words: str):
     vector = text.encode([words])[0]
@@ -79,6 +124,21 @@ def test_a_text_is_read_alike_alone_and_among_longer_ones(text):
 
 def test_no_text_gives_no_vectors(text):
     assert text.encode([]).shape == (0, 384)
+
+
+def test_a_remembered_picture_is_what_mini_saw(tmp_path):
+    for needed in (mini_weights.IMAGE_TOWER, mini_weights.TEXT_TOWER):
+        weights(needed)
+    picture = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+    cache = FeatureCache(tmp_path)
+    first, again = (RememberingEncoder(load_encoder("mini", "cpu"), cache) for _ in range(2))
+    (seen,), (remembered,) = (encoder.encode_pictures([picture]) for encoder in (first, again))
+    cache.close()
+    for one, other in zip(seen.visual, remembered.visual, strict=True):
+        assert torch.equal(one, other)
+        assert one.stride() == other.stride()
+    assert remembered.text_aligned.shape == seen.text_aligned.shape == (0, 0, 384)
+    assert torch.equal(seen.picture, remembered.picture)
 
 
 def test_loading_mini_imports_no_library_of_models():

@@ -8,6 +8,7 @@ untrained bridge for everyday objects (ConSE).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import cv2
@@ -16,7 +17,8 @@ import torch
 from torch.nn import functional
 
 from argus_fiftyone.encoders import mini_weights
-from argus_fiftyone.encoders.mini_head import MiniHead
+from argus_fiftyone.encoders.mini_fused import fused
+from argus_fiftyone.encoders.mini_head import TEXT_SIZE, MiniHead
 from argus_fiftyone.encoders.mini_match import CHANNELS, see
 from argus_fiftyone.encoders.mini_text import MiniText
 from argus_fiftyone.encoders.mini_tower import MiniTower
@@ -33,10 +35,11 @@ class MiniEncoder:
     """EfficientNet-Lite2 and MiniLM-L6 with the trained head between them.
 
     Every picture is seen twice, whole at full and at half size: the second pass costs a
-    quarter of the first and finds what is too large for the first.
+    quarter of the first and finds what is too large for the first. Words are held against
+    pairs alone (`describe`), so a picture's features have no text-aligned cells.
 
     Source:
-        `text_aligned` is ConSE (Norouzi et al., ICLR 2014): a picture's embedding is the
+        `_text_aligned` is ConSE (Norouzi et al., ICLR 2014): a picture's embedding is the
         mean of the embeddings of its likeliest class names, weighted by probability. Ours
         differs in doing so per cell, and in subtracting the mean class name from cells and
         prompts, without which all cosines crowd together.
@@ -51,26 +54,19 @@ class MiniEncoder:
     def __init__(self, device: str = "cpu"):
         self.device = torch.device(device)
         self._tower = MiniTower.load(mini_weights.checked(mini_weights.IMAGE_TOWER)).to(self.device)
+        self._maps = fused(self._tower) if self.device.type == "cpu" else self._tower
         self._text = MiniText(mini_weights.checked(mini_weights.TEXT_TOWER), self.device)
         self._head = MiniHead.load(self.device)
         self._known: dict[str, torch.Tensor] = {}
-        names = _class_names().to(self.device)
-        self._name_mean = names.mean(dim=0)
-        self._names = names - self._name_mean
 
     @torch.inference_mode()
     def encode_pictures(self, pictures: Sequence[np.ndarray]) -> list[PictureFeatures]:
-        stages = self._stages(_as_input(pictures, self.cell).to(self.device))
-        halves = self._stages(
-            _as_input([_half(picture, self.cell) for picture in pictures], self.cell).to(self.device)
-        )
-        visual = [stage.permute(0, 2, 3, 1) for stage in (*stages, *halves)]
-        text_aligned = self._text_aligned(stages[-1])
-        whole = functional.normalize(text_aligned.mean(dim=(1, 2)), dim=-1)
-        return [
-            PictureFeatures(tuple(level[i] for level in visual), text_aligned[i], whole[i])
-            for i in range(len(pictures))
-        ]
+        whole = _as_input(pictures, self.cell)
+        half = _as_input([_half(picture, self.cell) for picture in pictures], self.cell)
+        # On a CPU one by one: the maps of two would outgrow its caches.
+        some = 1 if self.device.type == "cpu" else len(pictures)
+        sizes = zip(whole.split(some), half.split(some), strict=True)
+        return [one for size in sizes for one in self._features(*(batch.to(self.device) for batch in size))]
 
     @torch.inference_mode()
     def encode_text(self, prompts: Sequence[str]) -> torch.Tensor:
@@ -100,12 +96,32 @@ class MiniEncoder:
         known = [text for text in texts if text.strip()]
         return float(self._head.understood(self._embed(known)).max()) if known else 0.0
 
+    def _features(self, whole: torch.Tensor, half: torch.Tensor) -> list[PictureFeatures]:
+        """Features of pictures given at full and at half size."""
+        stages = self._stages(whole)
+        levels = [stage.permute(0, 2, 3, 1) for stage in (*stages, *self._stages(half))]
+        means = functional.normalize(stages[-1].mean(dim=(2, 3)), dim=-1)
+        no_cells = means.new_empty(0, 0, TEXT_SIZE)
+        each = zip(means, *levels, strict=True)
+        return [PictureFeatures(tuple(visual), no_cells, mean) for mean, *visual in each]
+
     def _stages(self, batch: torch.Tensor) -> list[torch.Tensor]:
         """Raw block outputs [batch, channels, rows, cols], stride 4 first."""
-        return self._tower(batch)
+        return self._maps(batch)
+
+    @cached_property
+    def _name_mean(self) -> torch.Tensor:
+        return _class_names().mean(dim=0).to(self.device)
+
+    @cached_property
+    def _names(self) -> torch.Tensor:
+        return _class_names().to(self.device) - self._name_mean
 
     def _text_aligned(self, last: torch.Tensor) -> torch.Tensor:
-        """ConSE per cell: [batch, rows, cols, 384], unit length."""
+        """ConSE per cell: [batch, rows, cols, 384], unit length, for `encode_text` to be held against.
+
+        Costs more than all queries of a pair, and only `training/` compares with it.
+        """
         top = self._tower.classes(last).softmax(dim=-1).topk(CLASSES_PER_CELL, dim=-1)
         mixed = (top.values.unsqueeze(-1) * self._names[top.indices]).sum(dim=-2)
         return functional.normalize(mixed, dim=-1)
@@ -126,8 +142,8 @@ def _class_names() -> torch.Tensor:
 
 
 def _as_map(level: torch.Tensor) -> torch.Tensor:
-    """[rows, cols, channels] → [1, channels, rows, cols], whole planes, which sums over channels like."""
-    return level.permute(2, 0, 1)[None].contiguous()
+    """[rows, cols, channels] → a view of it as [1, channels, rows, cols]."""
+    return level[None].permute(0, 3, 1, 2)  # in this order, or torch overlooks that channels come last
 
 
 def _half(picture: np.ndarray, cell: int) -> np.ndarray:
@@ -145,4 +161,4 @@ def _as_input(pictures: Sequence[np.ndarray], cell: int) -> torch.Tensor:
     if height % cell or width % cell:
         raise ValueError(f"picture sides must be multiples of {cell} px, got {height} × {width}")
     batch = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
-    return (batch.float() - 127) / 128
+    return batch.float().sub_(127).div_(128)

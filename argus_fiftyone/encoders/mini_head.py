@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -53,7 +54,9 @@ class _Mixing(nn.Module):
         self.confer = nn.Sequential(nn.Conv2d(width, 2 * width, 1), nn.GELU(), nn.Conv2d(2 * width, width, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.confer(self.norm(self.around(x)))
+        widen, bend, narrow = self.confer
+        wide = bend(_across([(widen, self.norm(self.around(x)))]))
+        return x + _across([(narrow, wide)])
 
 
 class MiniHead(nn.Module):
@@ -129,19 +132,19 @@ class MiniHead(nn.Module):
 
         Cells of one change should carry one description, so each takes the mean of those
         around it, weighed by their evidence; cells that surely did not change say `nothing`."""
-        return self._told(seen, *self.both_ways(seen))
+        return self._told(seen.visual(), *self.both_ways(seen))
 
     @torch.inference_mode()
     def describe_both(self, seen: SeenPair) -> tuple[ChangeDescription, ChangeDescription]:
         """`describe` of a pair and of the same pair swapped, for the price of one."""
-        back = seen.swapped()
-        ways = self.one_way(seen), self.one_way(back)
-        return self._told(seen, *_fair(*ways)), self._told(back, *_fair(*reversed(ways)))
+        visual = seen.visual()
+        forth, back = self._both_orders(seen)
+        return self._told(visual, *_fair(forth, back)), self._told(visual, *_fair(back, forth))
 
     def _told(
-        self, seen: SeenPair, embedding: Tensor, changed: Tensor, direction: Tensor
+        self, visual: Tensor, embedding: Tensor, changed: Tensor, direction: Tensor
     ) -> ChangeDescription:
-        shared = functional.normalize(_weighed_mean(embedding, seen.visual()), dim=1)
+        shared = functional.normalize(_weighed_mean(embedding, visual), dim=1)
         something = torch.sigmoid(changed + CREDIT)[:, None]
         silent = functional.normalize(self.nothing, dim=0)[:, None, None]
         told = functional.normalize(something * shared + (1 - something) * silent, dim=1)
@@ -151,25 +154,40 @@ class MiniHead(nn.Module):
     def both_ways(self, seen: SeenPair) -> tuple[Tensor, Tensor, Tensor]:
         """Embeddings [n, dim, rows, cols], changed logits [n, rows, cols] and direction logits
         [n, 3, rows, cols] of before→after, the latter two made exactly fair to both orders."""
-        return _fair(self.one_way(seen), self.one_way(seen.swapped()))
+        return _fair(*self._both_orders(seen))
 
     def one_way(self, seen: SeenPair) -> tuple[Tensor, Tensor, Tensor]:
         """As `both_ways`, reading the pair in one order only."""
-        size = seen.evidence.shape[-2:]
-        total = self.evidence(seen.evidence)
-        means, scales = (buffer.split(FOLDED) for buffer in (self.channel_mean, self.channel_scale))
-        for layers, maps, n, centred in self._inputs(seen):
-            for number, (layer, x) in enumerate(zip(layers, maps, strict=True), start=n):
-                x = (x - means[number][:, None, None] if centred else x) / scales[number][:, None, None]
-                total = total + resized(layer(self.drop(x)), size)
-        out = self.out(self.trunk(total))
-        return functional.normalize(out[:, : self.dim], dim=1), out[:, self.dim], out[:, self.dim + 1 :]
+        return self._read(self._standardised(seen))
 
-    def _inputs(self, seen: SeenPair) -> list[tuple[nn.ModuleList, Sequence[Tensor], int, bool]]:
-        return [
-            (self.before, seen.before, 0, True), (self.after, seen.after, 0, True),
-            (self.gone, seen.gone, 1, False), (self.come, seen.come, 1, False),
-        ]  # fmt: skip
+    def _both_orders(self, seen: SeenPair) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        standardised = self._standardised(seen)
+        return self._read(standardised), self._read(standardised.swapped())
+
+    def _standardised(self, seen: SeenPair) -> SeenPair:
+        """All maps in deviations of their channels; what was not found in the other picture has no mean."""
+        means, scales = (
+            [part[:, None, None] for part in buffer.split(FOLDED)]
+            for buffer in (self.channel_mean, self.channel_scale)
+        )
+        before, after = (
+            [(x - mean) / scale for x, mean, scale in zip(side, means, scales, strict=True)]
+            for side in (seen.before, seen.after)
+        )
+        gone, come = (
+            [x / scale for x, scale in zip(side, scales[1:3], strict=True)] for side in (seen.gone, seen.come)
+        )
+        return SeenPair(before, after, gone, come, seen.evidence)
+
+    def _read(self, seen: SeenPair) -> tuple[Tensor, Tensor, Tensor]:
+        layers = [*self.before, *self.after, *self.gone, *self.come]
+        maps = [*seen.before, *seen.after, *seen.gone, *seen.come]
+        inputs = [(layer, self.drop(x)) for layer, x in zip(layers, maps, strict=True)]
+        total, size = _across([(self.evidence, seen.evidence)]), seen.evidence.shape[-2:]
+        for grid in dict.fromkeys(x.shape[-2:] for _, x in inputs):
+            total = total + resized(_across([each for each in inputs if each[1].shape[-2:] == grid]), size)
+        out = _across([(self.out, self.trunk(total))])
+        return functional.normalize(out[:, : self.dim], dim=1), out[:, self.dim], out[:, self.dim + 1 :]
 
     def embed_queries(self, minilm: Tensor) -> Tensor:
         """MiniLM vectors [n, 384] → [n, dim], unit length."""
@@ -207,6 +225,14 @@ class MiniHead(nn.Module):
 
     def match_logits(self, cosines: Tensor) -> Tensor:
         return self.match_scale.exp() * cosines + self.match_bias
+
+
+def _across(inputs: Sequence[tuple[nn.Module, Tensor]]) -> Tensor:
+    """The sum of convolutions of single cells, as the one matrix product it is."""
+    layers = [cast(nn.Conv2d, layer) for layer, _ in inputs]
+    weight = torch.cat([layer.weight.flatten(1) for layer in layers], dim=1)
+    cells = torch.cat([x.permute(0, 2, 3, 1) for _, x in inputs], dim=-1)
+    return functional.linear(cells, weight, layers[0].bias).permute(0, 3, 1, 2)
 
 
 def _fair(forth: tuple[Tensor, ...], back: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor]:

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from argus_fiftyone.windows import best_nearby, mixed_nearby
+
 CHANNELS = (24, 48, 120, 352)
 """Channels of the maps of stride 4, 8, 16 and 32."""
 FOLDED = (2 * CHANNELS[0], *CHANNELS[1:])
@@ -49,53 +51,57 @@ class SeenPair:
 
 @torch.no_grad()
 def see(before: Sequence[Tensor], after: Sequence[Tensor]) -> SeenPair:
-    """Matches raw maps [n, channels, rows, cols] of strides 4 to 32 between the pictures, both ways."""
-    gone, lost = _unmatched(before, after)
-    come, found = _unmatched(after, before)
-    return SeenPair(_folded(before), _folded(after), gone, come, torch.cat([lost, found], dim=1))
+    """Matches raw maps [n, channels, rows, cols] of strides 4 to 32 between the pictures, both ways.
+
+    Cosines are of raw maps; centred ones localise worse."""
+    old, new = _Side(before), _Side(after)
+    fine, coarsest = (best_nearby(old.units[n], new.units[n], reach) for n, reach in ((0, 2), (3, 1)))
+    anywhere = _best_anywhere(old.units[2], new.units[2])
+    gone, come = (
+        [_unmatched(these, those, level) for level in (1, 2)] for these, those in ((old, new), (new, old))
+    )
+    evidence = [
+        _evidence(fine[side], [*(best for best, _ in nearby), coarsest[side], anywhere[side]])
+        for side, nearby in enumerate((gone, come))
+    ]
+    lost, found = ([residual for _, residual in nearby] for nearby in (gone, come))
+    return SeenPair(_folded(before), _folded(after), lost, found, torch.cat(evidence, dim=1))
+
+
+class _Side:
+    """One picture's maps with the channels of a cell side by side, as they are and at unit length."""
+
+    def __init__(self, stages: Sequence[Tensor]):
+        self.cells = [stage.permute(0, 2, 3, 1) for stage in stages]
+        self.units = [functional.normalize(cells, dim=-1) for cells in self.cells]
+
+
+def _unmatched(these: _Side, those: _Side, level: int) -> tuple[Tensor, Tensor]:
+    """The best cosines nearby, and the map less its match, softly mixed: [n, channels, rows, cols]."""
+    units = these.units[level], those.units[level]
+    best, mixed = mixed_nearby(*units, those.cells[level], reach=2, sharpness=20)
+    return best, (these.cells[level] - mixed).permute(0, 3, 1, 2)
+
+
+def _evidence(fine: Tensor, others: Sequence[Tensor]) -> Tensor:
+    """1 − the best cosines per level, stride 8 the first of `others`: [n, EVIDENCE, rows, cols]."""
+    folded = _mean_and_most(1 - fine[:, None])
+    return torch.cat([folded, *(resized(1 - best[:, None], folded.shape[-2:]) for best in others)], dim=1)
+
+
+def _best_anywhere(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+    """The best cosine of each cell [n, rows, cols, dim] in the whole other picture, for either picture."""
+    cosines = first.flatten(1, 2) @ second.flatten(1, 2).mT
+    return cosines.amax(dim=2).view(first.shape[:3]), cosines.amax(dim=1).view(first.shape[:3])
 
 
 def _folded(stages: Sequence[Tensor]) -> list[Tensor]:
-    fine = stages[0]
-    return [torch.cat([functional.avg_pool2d(fine, 2), functional.max_pool2d(fine, 2)], dim=1), *stages[1:]]
+    return [_mean_and_most(stages[0]), *stages[1:]]
 
 
-def _unmatched(these: Sequence[Tensor], those: Sequence[Tensor]) -> tuple[list[Tensor], Tensor]:
-    """What of `these` is not found in `those`: residual maps, and 1 − cosine per level.
-    Cosines are of raw maps; centred ones localise worse."""
-    size = these[1].shape[-2:]
-    fine, _ = _best_nearby(these[0], those[0], 2, keep=False)
-    middle, aligned = _best_nearby(these[1], those[1], 2)
-    coarse, aligned_coarse = _best_nearby(these[2], those[2], 2)
-    coarsest, _ = _best_nearby(these[3], those[3], 1, keep=False)
-    anywhere = _best_anywhere(these[2], those[2])
-    levels = [functional.avg_pool2d(fine, 2), functional.max_pool2d(fine, 2), middle]
-    levels += [resized(level, size) for level in (coarse, coarsest, anywhere)]
-    return [these[1] - aligned, these[2] - aligned_coarse], torch.cat(levels, dim=1)
-
-
-def _best_nearby(these: Tensor, those: Tensor, reach: int, keep: bool = True) -> tuple[Tensor, Tensor]:
-    """1 − the best cosine within `reach` cells [n, 1, rows, cols], and the match, softly mixed."""
-    rows, cols = these.shape[-2:]
-    unit = functional.normalize(these, dim=1)
-    padded = functional.pad(those, (reach,) * 4, mode="replicate")
-    padded_unit = functional.normalize(padded, dim=1)
-    shifts = [(y, x) for y in range(2 * reach + 1) for x in range(2 * reach + 1)]
-    cosines = torch.stack(
-        [(unit * padded_unit[..., y : y + rows, x : x + cols]).sum(dim=1) for y, x in shifts], dim=1
-    )
-    mixed = torch.zeros_like(these)
-    if keep:
-        weights = (cosines * 20).softmax(dim=1)
-        for number, (y, x) in enumerate(shifts):
-            mixed += weights[:, number : number + 1] * padded[..., y : y + rows, x : x + cols]
-    return 1 - cosines.amax(dim=1, keepdim=True), mixed
-
-
-def _best_anywhere(these: Tensor, those: Tensor) -> Tensor:
-    flat, other = (functional.normalize(x, dim=1).flatten(2) for x in (these, those))
-    best = torch.einsum("ncp,ncq->npq", flat, other).amax(dim=2)
-    return 1 - best.reshape(these.shape[0], 1, *these.shape[-2:])
+def _mean_and_most(fine: Tensor) -> Tensor:
+    """Two by two cells as one: their means, then their maxima, [n, 2 · channels, rows / 2, cols / 2]."""
+    return torch.cat([functional.avg_pool2d(fine, 2), functional.max_pool2d(fine, 2)], dim=1)
 
 
 def resized(x: Tensor, size: torch.Size) -> Tensor:

@@ -33,7 +33,7 @@ class MiniTower(nn.Module):
         super().__init__()
         self.stem = _folded(tensors, "_conv_stem", "_bn0", 2)
         self.blocks = nn.ModuleList(
-            _Block(tensors, f"_blocks.{number}.", STRIDED.get(number, 1)) for number in range(SEEN[-1] + 1)
+            Block(tensors, f"_blocks.{number}.", STRIDED.get(number, 1)) for number in range(SEEN[-1] + 1)
         )
         self.head = _folded(tensors, "_conv_head", "_bn1")
         classes, features = tensors["_fc.weight"].shape
@@ -67,7 +67,7 @@ class MiniTower(nn.Module):
         return self.classifier(_clipped(self.head(last)).permute(0, 2, 3, 1))
 
 
-class _Block(nn.Module):
+class Block(nn.Module):
     """Widen (but for the first block), look around each channel, narrow; added to what came if it fits."""
 
     def __init__(self, tensors: Mapping[str, Tensor], name: str, stride: int):
