@@ -23,6 +23,7 @@ import torch
 
 from argus_fiftyone.cache import FeatureCache, RememberingEncoder, evidence_entry, evidence_of, pair_key
 from argus_fiftyone.compare import Comparison, Evidence, Prepared, answer, prepare_files, weigh
+from argus_fiftyone.cores import one_core_threads
 from argus_fiftyone.encoders import Encoder, PictureFeatures
 from argus_fiftyone.pairs import Pair
 from argus_fiftyone.query import Query, parse_query
@@ -221,23 +222,3 @@ def _shape(slot: _Slot) -> tuple[int, ...] | None:
 def failure(pair: Pair, error: BaseException) -> Outcome:
     """The outcome of a pair that could not be compared."""
     return Outcome(pair, error=" ".join(str(error).split()) or type(error).__name__)
-
-
-def one_core_threads(count: int, name: str) -> ThreadPoolExecutor:
-    """Threads whose torch operations use one core each.
-
-    torch keeps the number of threads per calling thread, and a default for threads to come,
-    which is put back here. A thread takes the default when it first asks, so it has to ask
-    before it is told, or it would forget.
-    """
-    before, all_there = torch.get_num_threads(), threading.Barrier(count)
-
-    def settle(_: int) -> None:
-        torch.get_num_threads()
-        torch.set_num_threads(1)
-        all_there.wait()
-
-    pool = ThreadPoolExecutor(count, name)
-    list(pool.map(settle, range(count)))
-    torch.set_num_threads(before)
-    return pool

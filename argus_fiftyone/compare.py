@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import cv2
 import numpy as np
@@ -24,6 +24,7 @@ from argus_fiftyone.calibration import (
     pixel_factor,
     smooth,
 )
+from argus_fiftyone.cores import side_by_side
 from argus_fiftyone.difference import (
     Difference,
     enlarge,
@@ -204,23 +205,19 @@ def see(prepared: Prepared, encoder: Encoder) -> Evidence:
 
 def weigh(prepared: Prepared, old: PictureFeatures, new: PictureFeatures, encoder: Encoder) -> Evidence:
     """Difference, pixels where they count, what is normal removed."""
+    text_aligned, (novelty, middle) = side_by_side(
+        [partial(encoder.describe, old, new), partial(_novelties, prepared, old, new, encoder)],
+        on_cpu=old.visual[0].is_cpu,
+    )
     alignment = prepared.alignment
-    difference = visual_difference(old.visual, new.visual, encoder.level_weights)
-    grid = tuple(difference.after_novelty.shape)
-    in_view = resize(alignment.in_view.astype(np.uint8), grid) > 0
-    pixels = _pixel_factor(alignment, prepared.after, grid)
-    sides = [
-        torch.from_numpy((above_normal(smooth(side.cpu().numpy()), in_view) * pixels).astype(np.float32))
-        for side in (difference.after_novelty, difference.before_novelty)
-    ]
     return Evidence(
-        novelty=Difference(*sides),
-        text_aligned=encoder.describe(old, new),
-        middle=_middle(alignment, old, new),
+        novelty=novelty,
+        text_aligned=text_aligned,
+        middle=middle,
         outcome=alignment.outcome,
         warp=tuple(float(v) for v in alignment.warp.ravel()),
         size=prepared.size,
-        guide=_guide(prepared.after, grid),
+        guide=_guide(prepared.after, tuple(novelty.after_novelty.shape)),
     )
 
 
@@ -238,6 +235,22 @@ def encoding_size(size: tuple[int, int], cell: int, longest: int) -> tuple[int, 
     scale = longest / max(size)
     height, width = (max(cell, round(side * scale / cell) * cell) for side in size)
     return height, width
+
+
+def _novelties(
+    prepared: Prepared, old: PictureFeatures, new: PictureFeatures, encoder: Encoder
+) -> tuple[Difference, Difference]:
+    """Novelty on all levels together, above what is normal, and on the one in the middle."""
+    alignment = prepared.alignment
+    difference = visual_difference(old.visual, new.visual, encoder.level_weights)
+    grid = tuple(difference.after_novelty.shape)
+    in_view = resize(alignment.in_view.astype(np.uint8), grid) > 0
+    pixels = _pixel_factor(alignment, prepared.after, grid)
+    sides = [
+        torch.from_numpy((above_normal(smooth(side.cpu().numpy()), in_view) * pixels).astype(np.float32))
+        for side in (difference.after_novelty, difference.before_novelty)
+    ]
+    return Difference(*sides), _middle(alignment, old, new)
 
 
 def _middle(alignment: Alignment, old: PictureFeatures, new: PictureFeatures) -> Difference:

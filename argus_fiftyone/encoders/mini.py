@@ -8,7 +8,7 @@ untrained bridge for everyday objects (ConSE).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import cv2
@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from argus_fiftyone.cores import side_by_side
 from argus_fiftyone.encoders import mini_weights
 from argus_fiftyone.encoders.mini_fused import fused
 from argus_fiftyone.encoders.mini_head import TEXT_SIZE, MiniHead
@@ -63,10 +64,12 @@ class MiniEncoder:
     def encode_pictures(self, pictures: Sequence[np.ndarray]) -> list[PictureFeatures]:
         whole = _as_input(pictures, self.cell)
         half = _as_input([_half(picture, self.cell) for picture in pictures], self.cell)
-        # On a CPU one by one: the maps of two would outgrow its caches.
-        some = 1 if self.device.type == "cpu" else len(pictures)
-        sizes = zip(whole.split(some), half.split(some), strict=True)
-        return [one for size in sizes for one in self._features(*(batch.to(self.device) for batch in size))]
+        if self.device.type != "cpu":
+            return self._features(whole.to(self.device), half.to(self.device))
+        # One by one: the maps of two would outgrow the caches.
+        each = zip(whole.split(1), half.split(1), strict=True)
+        found = side_by_side([partial(self._features, *sizes) for sizes in each])
+        return [features for one in found for features in one]
 
     @torch.inference_mode()
     def encode_text(self, prompts: Sequence[str]) -> torch.Tensor:
@@ -96,6 +99,7 @@ class MiniEncoder:
         known = [text for text in texts if text.strip()]
         return float(self._head.understood(self._embed(known)).max()) if known else 0.0
 
+    @torch.inference_mode()
     def _features(self, whole: torch.Tensor, half: torch.Tensor) -> list[PictureFeatures]:
         """Features of pictures given at full and at half size."""
         stages = self._stages(whole)
