@@ -8,8 +8,9 @@ pieces of work on a core each wait once, and are rounded as on any other number 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -29,6 +30,19 @@ def side_by_side(works: Sequence[Callable[[], Any]], on_cpu: bool = True) -> lis
         return [work() for work in works]
     with one_core_threads(cores, "argus-core") as pool:
         return [begun.result() for begun in [pool.submit(work) for work in works]]
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Torch operations of this thread use one core, as suits those too small to be shared out."""
+    before = torch.get_num_threads()
+    if before > 1:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        if before > 1:
+            torch.set_num_threads(before)
 
 
 def one_core_threads(count: int, name: str) -> ThreadPoolExecutor:

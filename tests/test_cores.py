@@ -7,7 +7,7 @@ import threading
 import pytest
 import torch
 
-from argus_fiftyone.cores import one_core_threads, side_by_side
+from argus_fiftyone.cores import one_core, one_core_threads, side_by_side
 
 
 @pytest.fixture
@@ -41,6 +41,12 @@ def test_a_thread_with_one_core_does_all_itself():
 @pytest.mark.usefixtures("two_threads")
 def test_what_a_gpu_computes_is_asked_for_in_turn():
     assert side_by_side([where, where], on_cpu=False) == [where(), where()]
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_small_work_keeps_to_one_core_and_gives_the_others_back():
+    assert one_core()(where)()[0] == 1
+    assert torch.get_num_threads() == 2
 
 
 @pytest.mark.usefixtures("two_threads")

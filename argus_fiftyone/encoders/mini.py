@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from argus_fiftyone.cores import side_by_side
+from argus_fiftyone.cores import one_core, side_by_side
 from argus_fiftyone.encoders import mini_weights
 from argus_fiftyone.encoders.mini_fused import fused
 from argus_fiftyone.encoders.mini_head import TEXT_SIZE, MiniHead
@@ -82,6 +82,7 @@ class MiniEncoder:
         came, went = self._head.describe_both(seen)
         return went.embedding, came.embedding
 
+    @one_core()
     @torch.inference_mode()
     def relevance(self, cells: torch.Tensor, query: Query) -> torch.Tensor:
         """How well the words name the change of each cell; contrasts that name it better take it away."""
@@ -93,6 +94,7 @@ class MiniEncoder:
     def read_queries(self, queries: Sequence[Query]) -> None:
         """Nothing to gain: MiniLM reads a query in a few milliseconds."""
 
+    @one_core()
     @torch.inference_mode()
     def understands(self, texts: Sequence[str]) -> float:
         """How near the wordings lie to those the head was trained on; see `MiniHead.understood`."""
