@@ -165,15 +165,21 @@ def pair_score(after: np.ndarray, before: np.ndarray, wanted: Wanted = "any") ->
         after, before: novelty of either picture, [rows, cols] in [0, 2]; nan out of view.
         wanted: the direction the query asks for.
     """
-    scores = [_one_sided(after, before), _one_sided(before, after)]
+    came, went = _peak_and_middle(after), _peak_and_middle(before)
+    scores = [_one_sided(*came, went[0]), _one_sided(*went, came[0])]
     if wanted == "appeared":
         return scores[0]
     return scores[1] if wanted == "disappeared" else max(scores)
 
 
-def _one_sided(novelty: np.ndarray, counter: np.ndarray) -> float:
-    seen, counter = novelty[~np.isnan(novelty)], counter[~np.isnan(counter)]
-    if not seen.size or not seen.any():
+def _peak_and_middle(novelty: np.ndarray) -> tuple[float, float]:
+    """Of the cells in view; 0 and 0 where there are none."""
+    seen = novelty[~np.isnan(novelty)]
+    return (peak(seen), float(np.median(seen))) if seen.size else (0.0, 0.0)
+
+
+def _one_sided(highest: float, middle: float, counter: float) -> float:
+    if not highest:
         return 0.0
-    excess = peak(seen) - SCORE_NORMAL * float(np.median(seen)) - SCORE_COUNTER * peak(counter)
+    excess = highest - SCORE_NORMAL * middle - SCORE_COUNTER * counter
     return float(1 / (1 + np.exp(-(excess - SCORE_MIDDLE) / SCORE_WIDTH)))

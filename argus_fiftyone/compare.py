@@ -44,7 +44,7 @@ from argus_fiftyone.heatmap import (
     follow_edges,
     main_direction,
 )
-from argus_fiftyone.pictures import MAP_STEP, SmoothMap, fitted_size, read_picture, read_scaled, resize
+from argus_fiftyone.pictures import MAP_ERROR, SmoothMap, fitted_size, read_picture, read_scaled, resize
 from argus_fiftyone.query import Query, parse_query
 from argus_fiftyone.settings import Settings
 
@@ -313,8 +313,8 @@ def _answer(
 
 def _regions(drawing: SmoothMap, changed_share: np.ndarray, threshold: float) -> list[Region]:
     """As `find_regions`; a quiet map, and most are, is not even drawn."""
-    # Between cells a map is never stronger than in them; drawing may round up by one step.
-    loud = np.abs(drawing.cells).max() >= threshold - MAP_STEP
+    # Between cells a map is never stronger than in them.
+    loud = np.abs(drawing.cells).max() >= threshold - MAP_ERROR
     return find_regions(drawing.heatmap(), changed_share, threshold) if loud else []
 
 

@@ -14,7 +14,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 MAP_ZERO = 32768
 MAP_STEPS = 32767
-MAP_STEP = 1 / MAP_STEPS
+MAP_GRAIN = 4
+"""A drawn heatmap takes every fourth level, 1/8192 apart: finer ones are noise that makes files larger."""
+MAP_ERROR = MAP_GRAIN / MAP_STEPS
+"""A drawn heatmap differs by less than this from the cells it is drawn from."""
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_LEFT = 1
@@ -130,23 +133,19 @@ class SmoothMap:
     """A signed heatmap before it is drawn: small, whatever its size in pixels.
 
     Attributes:
-        cells: float [rows, cols] in [-1, 1], on any grid; what lies beyond is cut.
+        cells: float [rows, cols] in [-1, 1], on any grid; what lies beyond ±0.9999 is cut.
         size: (height, width) in pixels.
     """
 
     cells: np.ndarray
     size: tuple[int, int]
 
-    @classmethod
-    def of(cls, heatmap: np.ndarray) -> SmoothMap:
-        """A heatmap that is drawn already."""
-        return cls(heatmap, heatmap.shape[:2])
-
     def levels(self) -> np.ndarray:
-        """uint16 [height, width], 32768 + round(32767·h), smooth between cells."""
-        steps = np.clip(self.cells, -1, 1) * np.float32(MAP_STEPS)
-        cells = (np.rint(steps, out=steps) + MAP_ZERO).astype(np.uint16)
-        return cv2.resize(cells, self.size[::-1], interpolation=cv2.INTER_LINEAR)
+        """uint16 [height, width], 32768 + 32767·h in whole grains, smooth between cells."""
+        strongest = MAP_ZERO - MAP_GRAIN
+        cells = np.clip(_as_levels(self.cells), MAP_ZERO - strongest, MAP_ZERO + strongest)
+        drawn = cv2.resize(cells + np.uint16(MAP_GRAIN // 2), self.size[::-1], interpolation=cv2.INTER_LINEAR)
+        return np.bitwise_and(drawn, np.uint16(MAP_ZERO + strongest), out=drawn)
 
     def heatmap(self) -> np.ndarray:
         """float32 [height, width] in [-1, 1], to the last bit what `read_map` reads."""
@@ -158,8 +157,13 @@ def write_map(path: str | os.PathLike[str], heatmap: np.ndarray | SmoothMap) -> 
 
     The file appears whole or not at all.
     """
-    drawn = heatmap if isinstance(heatmap, SmoothMap) else SmoothMap.of(heatmap)
-    write_whole(path, _grey_png(drawn.levels()))
+    levels = heatmap.levels() if isinstance(heatmap, SmoothMap) else _as_levels(heatmap)
+    write_whole(path, _grey_png(levels))
+
+
+def _as_levels(heatmap: np.ndarray) -> np.ndarray:
+    steps = np.clip(heatmap, -1, 1) * np.float32(MAP_STEPS)
+    return (np.rint(steps, out=steps) + MAP_ZERO).astype(np.uint16)
 
 
 def read_map(path: str | os.PathLike[str]) -> np.ndarray:

@@ -25,7 +25,7 @@ from argus_fiftyone.encoders import Encoder
 from argus_fiftyone.encoders.registry import load_encoder
 from argus_fiftyone.journal import score_rows
 from argus_fiftyone.pairs import Pair
-from argus_fiftyone.run_folder import RunFolder, RunFolderError, write_maps
+from argus_fiftyone.run_folder import RunFolder, RunFolderError, map_packers, write_maps
 from argus_fiftyone.settings import Settings
 
 PAIRS_PER_BLOCK = 16
@@ -101,6 +101,7 @@ class CompareBlock:
         self.folder, self.settings, self.queries = Path(folder), settings, queries
         self.encoder = load(settings.encoder, settings.device)
         self.cache = FeatureCache(cache) if cache else None
+        self.packers = map_packers()
 
     def __call__(self, block: dict[str, Any]) -> dict[str, list[str]]:
         rows = zip(*(block[name] for name in ("id", "before", "after", "query")), strict=True)
@@ -108,7 +109,7 @@ class CompareBlock:
         told: dict[str, list[str]] = {"id": [], "rows": []}
         asked = self.queries or None
         for outcome in compare_pairs(pairs, self.encoder, self.settings, asked, cache=self.cache):
-            write_maps(self.folder, outcome)
+            write_maps(self.folder, outcome, self.packers)
             told["id"].append(outcome.pair.id)
             told["rows"].append(json.dumps(score_rows(outcome, asked)))
         return told

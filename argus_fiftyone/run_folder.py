@@ -7,6 +7,7 @@ order. The journal only grows; scores.csv is derived from it, and is whole at an
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -28,6 +29,7 @@ from argus_fiftyone.settings import Settings
 
 WAITING_OUTCOMES = 2
 """Outcomes that may wait for the disk; each holds its heatmaps."""
+MOST_PACKERS = 4
 REWRITE_SHARE = 0.05
 """scores.csv is brought up to date when the last time took less than this share of the time since."""
 
@@ -72,7 +74,7 @@ class RunFolder:
         self._rows: dict[str, list[dict[str, Any]]] = {}
         self.unfinished = [pair for pair in pairs if not self._keep(pair)]
         self.failed = 0
-        self._writer = ThreadPoolExecutor(1, "argus-write")
+        self._writer, self._packers = ThreadPoolExecutor(1, "argus-write"), map_packers()
         self._waiting: list[Future[None]] = []
         self._rewritten, self._cost = time.monotonic(), 0.0
 
@@ -84,6 +86,7 @@ class RunFolder:
             self._wait(0)
         finally:
             self._writer.shutdown()
+            self._packers.shutdown()
             self._write_scores()
             self._journal.close()
             self._lock.release()
@@ -117,7 +120,7 @@ class RunFolder:
                 ) from None
 
     def _write(self, outcome: Outcome) -> None:
-        write_maps(self.folder, outcome)
+        write_maps(self.folder, outcome, self._packers)
         self._note(outcome.pair, score_rows(outcome, self.queries))
 
     def _note(self, pair: Pair, rows: list[dict[str, Any]]) -> None:
@@ -153,11 +156,16 @@ class RunFolder:
         write_whole(file, json.dumps(record, indent=2, ensure_ascii=False).encode())
 
 
-def write_maps(folder: Path, outcome: Outcome) -> None:
+def map_packers() -> ThreadPoolExecutor:
+    """Threads that share the maps of a pair, or its last ones would keep a single core busy."""
+    return ThreadPoolExecutor(min(MOST_PACKERS, os.cpu_count() or 1), "argus-pack")
+
+
+def write_maps(folder: Path, outcome: Outcome, packers: ThreadPoolExecutor) -> None:
     """Write the heatmaps of one pair, each whole or not at all."""
     paths = map_paths(folder, outcome.pair.id, len(outcome.comparisons))
-    for path, comparison in zip(paths, outcome.comparisons, strict=False):
-        write_map(path, comparison.drawing)
+    drawings = [comparison.drawing for comparison in outcome.comparisons]
+    list(packers.map(write_map, paths, drawings))
 
 
 def run_record(settings: Settings, encoder: Encoder, queries: Sequence[str]) -> dict[str, Any]:

@@ -65,11 +65,10 @@ def made_up(number: int, side: int) -> Outcome:
     top, left = random.integers(0, side // 2, 2)
     heatmap[top : top + side // 5, left : left + side // 4] = 0.8
     heatmap += 0.2 * np.linspace(0, 1, side, dtype=np.float32)
+    drawing = SmoothMap(heatmap, heatmap.shape[:2])
     regions = find_regions(heatmap, np.zeros_like(heatmap), 0.5)
     pair = Pair(f"{number:05}", Path("before.png"), Path("after.png"), "a scratch")
-    return Outcome(
-        pair, [Comparison(pair.query, SmoothMap.of(heatmap), 0.8, "appeared", "none needed", regions)]
-    )
+    return Outcome(pair, [Comparison(pair.query, drawing, 0.8, "appeared", "none needed", regions)])
 
 
 def empty_dataset(name: str, count: int) -> Any:

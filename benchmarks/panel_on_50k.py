@@ -137,11 +137,10 @@ def one_spot(pairs: Any, _encoder: Any, settings: Settings, _queries: Any = None
     """The same heatmap with one region for every pair."""
     heatmap = np.zeros((64, 64), np.float32)
     heatmap[10:20, 20:40] = 0.8
+    drawing = SmoothMap(heatmap, heatmap.shape[:2])
     regions = find_regions(heatmap, np.zeros_like(heatmap), settings.threshold)
     for pair in pairs:
-        yield Outcome(
-            pair, [Comparison(pair.query, SmoothMap.of(heatmap), 0.8, "appeared", "none needed", regions)]
-        )
+        yield Outcome(pair, [Comparison(pair.query, drawing, 0.8, "appeared", "none needed", regions)])
 
 
 def multiply(dataset: Any, pairs: int) -> None:

@@ -15,7 +15,8 @@ from PIL import Image
 from surfaces import draw_surface
 
 from argus_fiftyone.pictures import (
-    MAP_STEP,
+    MAP_ERROR,
+    MAP_GRAIN,
     MAP_STEPS,
     MAP_ZERO,
     ORIENTATION,
@@ -84,15 +85,20 @@ def test_a_large_map_is_packed_no_larger_than_opencv_does(tmp_path: Path):
 
 @settings(max_examples=40, deadline=None)
 @given(heatmaps, st.integers(1, 40), st.integers(1, 40))
-def test_a_smooth_map_is_drawn_within_two_steps_of_its_interpolation(
-    heatmap: np.ndarray, height: int, width: int
-):
-    drawn = SmoothMap(heatmap, (height, width)).heatmap()
+def test_a_smooth_map_is_its_interpolation_in_steps_of_a_grain(heatmap: np.ndarray, height: int, width: int):
+    smooth = SmoothMap(heatmap, (height, width))
+    assert not (smooth.levels() % MAP_GRAIN).any()
+    drawn = smooth.heatmap()
     assert drawn.dtype == np.float32
     assert drawn.shape == (height, width)
     assert np.abs(drawn).max() <= 1
-    expected = cv2.resize(heatmap, (width, height), interpolation=cv2.INTER_LINEAR)
-    assert np.abs(drawn - expected).max() <= 2 * MAP_STEP
+    cut = np.clip(heatmap, -0.9999, 0.9999)
+    expected = cv2.resize(cut, (width, height), interpolation=cv2.INTER_LINEAR)
+    assert np.abs(drawn - expected).max() <= MAP_ERROR
+
+
+def test_a_smooth_map_of_nothing_is_exactly_zero():
+    assert not SmoothMap(np.zeros((3, 4), np.float32), (30, 40)).heatmap().any()
 
 
 def test_values_beyond_one_are_cut_rather_than_wrapped(tmp_path: Path):
