@@ -7,9 +7,11 @@ ViT-B/16 with random weights at 448 px, in one process, the contenders in turn:
   one call; nothing else;
 - bare, one core each (CPU only): the same with as many calls at a time as there are cores, each with
   one torch thread, which is how Argus calls it;
-- argus: `run_pairs` from JPEG files to maps and scores on disk, cold, 1 and 20 queries;
+- argus: `run_pairs` from JPEG files to maps and scores on disk, cold, 1 and 20 queries, and 20 with
+  maps of at most 1024 px;
 - loop: what one would write first: PIL, open_clip's own transform, float32, one picture at a
-  time, `model.visual` with its token output, one prompt, cosine map of both, written as PNG.
+  time, `model.visual` with its token output, one prompt, cosine map of both. It leaves what argus
+  leaves: a 16-bit PNG of the same size per pair and query, and a table of scores.
 Medians and half ranges over the rounds, after one warm-up of each.
 """
 
@@ -19,6 +21,7 @@ import copy
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -31,6 +34,7 @@ from argus_fiftyone.compare import prepare_files
 from argus_fiftyone.encoders.clip_dense import interpolate_positions
 from argus_fiftyone.encoders.clip_encoder import ClipEncoder
 from argus_fiftyone.pairs import Pair
+from argus_fiftyone.pictures import fitted_size
 from argus_fiftyone.run_folder import run_pairs
 from argus_fiftyone.settings import Settings
 from benchmarks.measuring import (
@@ -48,6 +52,8 @@ from benchmarks.measuring import (
     write_pairs,
 )
 
+SMALL_MAPS = 1024
+"""Pixels on the long side."""
 PICTURES = 6
 """Pairs that are drawn; more are the same files under other ids."""
 AIMS = {
@@ -63,9 +69,10 @@ def main() -> None:
     real = {"1 MP": ONE_MEGAPIXEL, "12 MP": TWELVE_MEGAPIXELS}
     sizes = by_amount(smoke={"smoke": (96, 128)}, quick=real, full=real)
     side, rounds = by_amount(smoke=(64, 1), quick=(448, 2), full=(448, 3))
-    # Fast encoders get more pairs, so that filling and draining the pipeline weighs alike.
+    # Fast encoders get more pairs, so that filling and draining the pipeline, and reading the
+    # prompts, which is done once in a run, weigh alike.
     counts = by_amount(
-        smoke={"fp32": 2, "bf16": 2}, quick={"fp32": 6, "bf16": 18}, full={"fp32": 12, "bf16": 36}
+        smoke={"fp32": 2, "bf16": 2}, quick={"fp32": 12, "bf16": 36}, full={"fp32": 24, "bf16": 72}
     )
     print(describe_machine())
     encoders = {precision: load_tower(precision) for precision in precisions()}
@@ -102,7 +109,7 @@ class Contest:
         """Seconds per pair and half range, by contender."""
         works, counts = self._works(), {"loop, 1 query": 2, "loop, 20 queries": 1}
         for precision, encoder in self.encoders.items():
-            self.run_cold(self.pairs[precision][:2], encoder, QUERIES)
+            self.run_cold(self.pairs[precision][:2], encoder, QUERIES, self.settings)
             counts |= {name: len(self.pairs[precision]) for name in works if precision in name}
         self.loop(self.pictures[:1], QUERIES[:1], self.scratch)
         # The loop does everything again for each query, so once will do.
@@ -123,24 +130,33 @@ class Contest:
                 works[f"bare {precision}, one core each"] = lambda e=encoder, a=arrays, p=lanes: list(
                     p.map(e.encode_pictures, a)
                 )
-            for queries in (QUERIES[:1], QUERIES):
-                works[f"argus {precision}, {len(queries)} queries"] = lambda p=pairs, e=encoder, q=queries: (
-                    self.run_cold(p, e, q)
+            small = replace(self.settings, map_size=SMALL_MAPS)
+            for name, queries, settings in (
+                ("1 query", QUERIES[:1], self.settings),
+                ("20 queries", QUERIES, self.settings),
+                ("20 small maps", QUERIES, small),
+            ):
+                works[f"argus {precision}, {name}"] = lambda p=pairs, e=encoder, q=queries, s=settings: (
+                    self.run_cold(p, e, q, s)
                 )
         return works
 
-    def run_cold(self, pairs: list[Pair], encoder: ClipEncoder, queries: Sequence[str]) -> None:
+    def run_cold(
+        self, pairs: list[Pair], encoder: ClipEncoder, queries: Sequence[str], settings: Settings
+    ) -> None:
         """From files to maps, no prompt known yet."""
         encoder._texts.clear()
         out = self.scratch / "out"
-        failed = run_pairs(pairs, out, self.settings, encoder, queries, overwrite=True, progress=False)
+        failed = run_pairs(pairs, out, settings, encoder, queries, overwrite=True, progress=False)
         assert not failed, (out / "scores.csv").read_text()
 
     def report(self, label: str, each: dict[str, tuple[float, float]]) -> None:
         for name, (time, spread) in each.items():
             print(f"{label:6} {name:26} {time:8.3f} ± {spread:4.0%}", flush=True)
         for precision in self.encoders:
-            one, many = (each[f"argus {precision}, {n} queries"][0] for n in (1, len(QUERIES)))
+            one, many, small = (
+                each[f"argus {precision}, {name}"][0] for name in ("1 query", "20 queries", "20 small maps")
+            )
             of_bare, against_loop = AIMS.get((precision, label), ("", ""))
             case = f"{precision}, {label}"
             tell_ratio(
@@ -156,6 +172,11 @@ class Contest:
                 "≥ 80" if label == "12 MP" else "",
             )
             tell_ratio(f"time of 20 queries over 1, cold, {case}", many / one, "≤ 1.1")
+            tell_ratio(f"the same, maps of {SMALL_MAPS} px, {case}", small / one, "≤ 1.1")
+            tell_ratio(
+                f"× the loop, 20 queries, maps of {SMALL_MAPS} px, {case}",
+                each["loop, 20 queries"][0] / small,
+            )
 
 
 class PlainLoop:
@@ -173,14 +194,17 @@ class PlainLoop:
 
     @torch.inference_mode()
     def __call__(self, pairs: list[Pair], queries: tuple[str, ...], folder: Path) -> None:
+        rows = ["id,query,score"]
         for pair in pairs:
-            for query in queries:
+            for number, query in enumerate(queries):
                 before, after = (self.similarity(path, query) for path in (pair.before, pair.after))
                 with Image.open(pair.after) as image:
-                    size = min(image.size[0], 2048), min(image.size[1], 2048)
-                heatmap = cv2.resize((after - before).numpy(), size)
+                    height, width = fitted_size(image.height, image.width, Settings.map_size)
+                heatmap = cv2.resize((after - before).numpy(), (width, height))
                 levels = np.clip(32768 + 32767 * heatmap, 0, 65535).astype(np.uint16)
-                cv2.imwrite(str(folder / "loop.png"), levels)
+                cv2.imwrite(str(folder / f"loop {pair.id} {number}.png"), levels)
+                rows.append(f"{pair.id},{query},{np.abs(heatmap).max():.6f}")
+        (folder / "loop.csv").write_text("\n".join(rows))
 
     def similarity(self, path: Path, query: str) -> torch.Tensor:
         """Cosine of each patch with the query, [rows, cols]."""
