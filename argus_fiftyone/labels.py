@@ -18,7 +18,18 @@ import fiftyone as fo
 import numpy as np
 
 from argus_fiftyone.heatmap import Region
-from argus_fiftyone.pictures import PictureError, read_map, read_mask, write_map, write_png
+from argus_fiftyone.pictures import (
+    MAP_STEPS,
+    MAP_ZERO,
+    PictureError,
+    SmoothMap,
+    grey_png,
+    map_levels,
+    read_map,
+    read_mask,
+    write_png,
+    write_whole,
+)
 
 Label: TypeAlias = Any
 """A FiftyOne label. It types their attributes as database fields, which no checker can follow."""
@@ -31,7 +42,7 @@ FAINTEST_LEVEL = 8
 everything that is not 0 at full opacity, so faint noise would cover the picture."""
 
 
-def write_heatmap(heatmap: np.ndarray, folder: Path, pair_id: str) -> Label:
+def write_heatmap(heatmap: np.ndarray | SmoothMap, folder: Path, pair_id: str) -> Label:
     """Store a signed heatmap and return the label that shows it.
 
     The file names carry a digest of the content, because a browser keeps showing the
@@ -46,12 +57,14 @@ def write_heatmap(heatmap: np.ndarray, folder: Path, pair_id: str) -> Label:
         A label with `map_path` (8-bit, 255·|h|, range [0, 255]) and `signed_map_path`
         (16-bit as `pictures.write_map`).
     """
-    levels = np.rint(255 * np.clip(np.abs(heatmap), 0, 1)).astype(np.uint8)
-    levels[levels < FAINTEST_LEVEL] = 0
-    stem = folder / f"{_file_stem(pair_id)}-{_digest(heatmap)}"
+    levels, scale = map_levels(heatmap), 255 / MAP_STEPS
+    strength = cv2.convertScaleAbs(levels, alpha=scale, beta=-MAP_ZERO * scale)
+    strength[strength < FAINTEST_LEVEL] = 0
+    packed = grey_png(levels)
+    stem = folder / f"{_file_stem(pair_id)}-{_digest(packed)}"
     shown, signed = Path(f"{stem}.png"), Path(f"{stem}.signed.png")
-    write_map(signed, heatmap)
-    write_png(shown, levels)
+    write_whole(signed, packed)
+    write_png(shown, strength)
     return fo.Heatmap(map_path=str(shown), range=[0, 255], signed_map_path=str(signed))
 
 
@@ -148,9 +161,9 @@ def region_mask(regions: Sequence[Region], shape: tuple[int, ...]) -> np.ndarray
 
 def write_segmentation(mask: np.ndarray, folder: Path, pair_id: str) -> Label:
     """Store a bool mask [rows, cols] as a PNG of 0 (background) and 255 (change)."""
-    levels = mask.astype(np.uint8) * 255
-    path = folder / f"{_file_stem(pair_id)}-{_digest(levels)}.mask.png"
-    write_png(path, levels)
+    packed = grey_png(mask.astype(np.uint8) * 255)
+    path = folder / f"{_file_stem(pair_id)}-{_digest(packed)}.mask.png"
+    write_whole(path, packed)
     return fo.Segmentation(mask_path=str(path))
 
 
@@ -181,8 +194,8 @@ def _file_stem(pair_id: str) -> str:
     return re.sub(r"[^\w.-]+", "_", pair_id)[-80:] or "pair"
 
 
-def _digest(array: np.ndarray) -> str:
-    return hashlib.blake2b(np.ascontiguousarray(array).tobytes(), digest_size=6).hexdigest()
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=6).hexdigest()
 
 
 def label_fields(samples: Any, kind: type) -> list[str]:
