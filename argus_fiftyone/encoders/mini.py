@@ -62,13 +62,11 @@ class MiniEncoder:
 
     @torch.inference_mode()
     def encode_pictures(self, pictures: Sequence[np.ndarray]) -> list[PictureFeatures]:
-        whole = _as_input(pictures, self.cell)
-        half = _as_input([_half(picture, self.cell) for picture in pictures], self.cell)
+        _require_one_size(pictures, self.cell)
         if self.device.type != "cpu":
-            return self._features(whole.to(self.device), half.to(self.device))
+            return self._features(pictures)
         # One by one: the maps of two would outgrow the caches.
-        each = zip(whole.split(1), half.split(1), strict=True)
-        found = side_by_side([partial(self._features, *sizes) for sizes in each])
+        found = side_by_side([partial(self._features, [picture]) for picture in pictures])
         return [features for one in found for features in one]
 
     @torch.inference_mode()
@@ -102,10 +100,11 @@ class MiniEncoder:
         return float(self._head.understood(self._embed(known)).max()) if known else 0.0
 
     @torch.inference_mode()
-    def _features(self, whole: torch.Tensor, half: torch.Tensor) -> list[PictureFeatures]:
-        """Features of pictures given at full and at half size."""
-        stages = self._stages(whole)
-        levels = [stage.permute(0, 2, 3, 1) for stage in (*stages, *self._stages(half))]
+    def _features(self, pictures: Sequence[np.ndarray]) -> list[PictureFeatures]:
+        """Features of pictures of one size, seen at that size and at half of it."""
+        sizes = pictures, [_half(picture, self.cell) for picture in pictures]
+        stages, halves = (self._stages(_as_input(size, self.cell).to(self.device)) for size in sizes)
+        levels = [stage.permute(0, 2, 3, 1) for stage in (*stages, *halves)]
         means = functional.normalize(stages[-1].mean(dim=(2, 3)), dim=-1)
         no_cells = means.new_empty(0, 0, TEXT_SIZE)
         each = zip(means, *levels, strict=True)
@@ -160,11 +159,15 @@ def _half(picture: np.ndarray, cell: int) -> np.ndarray:
 
 def _as_input(pictures: Sequence[np.ndarray], cell: int) -> torch.Tensor:
     """uint8 [height, width, 3] pictures → [batch, 3, height, width] as the tower was trained."""
+    _require_one_size(pictures, cell)
+    batch = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
+    return batch.float().sub_(127).div_(128)
+
+
+def _require_one_size(pictures: Sequence[np.ndarray], cell: int) -> None:
     shapes = {picture.shape for picture in pictures}
     if len(shapes) != 1:
         raise ValueError(f"one batch needs pictures of one size, got {sorted(shapes)}")
     height, width = pictures[0].shape[:2]
     if height % cell or width % cell:
         raise ValueError(f"picture sides must be multiples of {cell} px, got {height} × {width}")
-    batch = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
-    return batch.float().sub_(127).div_(128)

@@ -230,9 +230,13 @@ class MiniHead(nn.Module):
 def _across(inputs: Sequence[tuple[nn.Module, Tensor]]) -> Tensor:
     """The sum of convolutions of single cells, as the one matrix product it is."""
     layers = [cast(nn.Conv2d, layer) for layer, _ in inputs]
-    weight = torch.cat([layer.weight.flatten(1) for layer in layers], dim=1)
-    cells = torch.cat([x.permute(0, 2, 3, 1) for _, x in inputs], dim=-1)
+    weight = _beside([layer.weight.flatten(1) for layer in layers])
+    cells = _beside([x.permute(0, 2, 3, 1) for _, x in inputs])
     return functional.linear(cells, weight, layers[0].bias).permute(0, 3, 1, 2)
+
+
+def _beside(parts: list[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
 
 
 def _fair(forth: tuple[Tensor, ...], back: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor]:
