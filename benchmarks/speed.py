@@ -29,6 +29,7 @@ PARTS = {
     "end_to_end": "End to end against the bare encoder and the straightforward loop",
     "winclip": "Against anomalib's WinCLIP on the same tower",
     "first_result": "First result of `mini`, cold and loaded",
+    "tower_backends": "What runs the image tower of `mini`",
     "cache_and_queries": "Many queries, and a warm cache",
     "many_pairs": "Time and memory against the number of pairs",
     "kills": "Ten kills at random moments",
