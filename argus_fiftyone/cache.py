@@ -131,6 +131,7 @@ class RememberingEncoder:
         self._encoder, self._cache = encoder, cache
         self.name, self.note, self.cell = encoder.name, encoder.note, encoder.cell
         self.temperature, self.level_weights = encoder.temperature, encoder.level_weights
+        self.places = encoder.places
         self.device = torch.device(getattr(encoder, "device", "cpu"))
         self.identity = encoder_identity(encoder) if cache else ""
         self.evidence_identity = _digest(self.identity, code_identity())
@@ -216,6 +217,8 @@ def evidence_entry(evidence: Evidence) -> Entry:
         "text_before": evidence.text_aligned[0],
         "text_after": evidence.text_aligned[1],
         "guide": torch.from_numpy(evidence.guide),
+        "scene": torch.from_numpy(evidence.scene),
+        **{f"place_{number}": place for number, place in enumerate(evidence.looked)},
     }
     facts = {name: getattr(evidence, name) for name in ("outcome", "warp", "size")}
     return tensors, facts
@@ -232,6 +235,8 @@ def evidence_of(entry: Entry, device: torch.device) -> Evidence:
         warp=tuple(facts["warp"]),
         size=tuple(facts["size"]),
         guide=tensors["guide"].numpy(),
+        scene=tensors["scene"].numpy(),
+        looked=tuple(tensors[name].to(device) for name in ("place_0", "place_1") if name in tensors),
     )
 
 

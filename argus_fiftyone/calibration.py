@@ -133,7 +133,7 @@ def gate(relevance: torch.Tensor, support: float, floor: float) -> torch.Tensor:
     return 1 - support * (1 - floor) * (1 - relevance)
 
 
-def pixel_factor(difference: np.ndarray) -> np.ndarray:
+def pixel_factor(difference: np.ndarray, scene: np.ndarray) -> np.ndarray:
     """The factor that single pixels put on evidence, in [1 − PIXEL_DOUBT, 1 + PIXEL_TRUST].
 
     The typical pixel difference of the pair says how far pixels can be trusted: where
@@ -141,8 +141,9 @@ def pixel_factor(difference: np.ndarray) -> np.ndarray:
 
     Args:
         difference: [rows, cols] ≥ 0 in grey levels, as `pixel_difference` gives it.
+        scene: bool [rows, cols], where what is typical is looked for.
     """
-    typical = float(np.median(difference))
+    typical = float(np.median(difference[scene]))
     excess = np.maximum(difference - 2 * typical, 0)
     trust = np.exp(-typical / PIXEL_CALM)
     return 1 + trust * (PIXEL_TRUST * excess / (excess + PIXEL_HALF) - PIXEL_DOUBT)

@@ -14,16 +14,15 @@ import torch
 from argus_fiftyone.alignment import Alignment, align
 from argus_fiftyone.calibration import (
     FLOOR,
-    MAP_FLOOR,
     above_normal,
     as_evidence,
-    compared_within,
     gate,
     in_step,
     pair_score,
     pixel_factor,
     smooth,
 )
+from argus_fiftyone.choice import among_changes, among_scenes, among_things, names_count
 from argus_fiftyone.cores import side_by_side
 from argus_fiftyone.difference import (
     Difference,
@@ -33,7 +32,7 @@ from argus_fiftyone.difference import (
     visual_difference,
     window_novelty,
 )
-from argus_fiftyone.encoders import Encoder, PictureFeatures
+from argus_fiftyone.encoders import Encoder, PictureFeatures, PlaceReader
 from argus_fiftyone.exposure import match_exposure
 from argus_fiftyone.heatmap import (
     Direction,
@@ -46,6 +45,7 @@ from argus_fiftyone.heatmap import (
 )
 from argus_fiftyone.pictures import MAP_ERROR, SmoothMap, fitted_size, read_picture, read_scaled, resize
 from argus_fiftyone.query import Query, parse_query
+from argus_fiftyone.scenes import each_scene, two_scenes
 from argus_fiftyone.settings import Settings
 
 MIDDLE_LEVEL = 2
@@ -155,6 +155,8 @@ class Evidence:
         warp: as `Comparison.warp`.
         size: (height, width) of the after picture before it was scaled down.
         guide: float32 in [0, 1], the after picture in grey at twice the finest patch grid.
+        scene: bool on the finest patch grid, one of two scenes; all of it where there is only one.
+        looked: what `PlaceReader.look` kept of the before and of the after picture; empty without a reader.
     """
 
     novelty: Difference
@@ -164,6 +166,8 @@ class Evidence:
     warp: tuple[float, ...]
     size: tuple[int, int]
     guide: np.ndarray
+    scene: np.ndarray
+    looked: tuple[torch.Tensor, ...] = ()
 
 
 def prepare_files(
@@ -205,7 +209,7 @@ def see(prepared: Prepared, encoder: Encoder) -> Evidence:
 
 def weigh(prepared: Prepared, old: PictureFeatures, new: PictureFeatures, encoder: Encoder) -> Evidence:
     """Difference, pixels where they count, what is normal removed."""
-    text_aligned, (novelty, middle) = side_by_side(
+    text_aligned, (novelty, middle, scene) = side_by_side(
         [partial(encoder.describe, old, new), partial(_novelties, prepared, old, new, encoder)],
         on_cpu=old.visual[0].is_cpu,
     )
@@ -217,7 +221,9 @@ def weigh(prepared: Prepared, old: PictureFeatures, new: PictureFeatures, encode
         outcome=alignment.outcome,
         warp=tuple(float(v) for v in alignment.warp.ravel()),
         size=prepared.size,
-        guide=_guide(prepared.after, tuple(novelty.after_novelty.shape)),
+        guide=_guide(prepared.after, scene.shape),
+        scene=scene,
+        looked=_look(encoder.places, (old, novelty.before_novelty), (new, novelty.after_novelty)),
     )
 
 
@@ -226,8 +232,8 @@ def answer(
 ) -> list[Comparison]:
     """What the evidence says to each query, in order; costs no encoding of pictures."""
     parsed = [query if isinstance(query, Query) else parse_query(query) for query in queries]
-    guide = Guide(evidence.guide)
-    return [_answer(query, evidence, guide, encoder, settings) for query in parsed]
+    shared = _Shared(evidence, Guide(evidence.guide), encoder)
+    return [_answer(query, shared, settings) for query in parsed]
 
 
 def encoding_size(size: tuple[int, int], cell: int, longest: int) -> tuple[int, int]:
@@ -239,18 +245,30 @@ def encoding_size(size: tuple[int, int], cell: int, longest: int) -> tuple[int, 
 
 def _novelties(
     prepared: Prepared, old: PictureFeatures, new: PictureFeatures, encoder: Encoder
-) -> tuple[Difference, Difference]:
-    """Novelty on all levels together, above what is normal, and on the one in the middle."""
-    alignment = prepared.alignment
+) -> tuple[Difference, Difference, np.ndarray]:
+    """Novelty above what is normal for its scene; novelty on the level in the middle; the scene."""
+    alignment, after = prepared.alignment, prepared.after
     difference = visual_difference(old.visual, new.visual, encoder.level_weights)
-    grid = tuple(difference.after_novelty.shape)
+    grid = difference.after_novelty.shape[:2]
+    scene = two_scenes(
+        [new.visual[number] for number in encoder.places.levels] if encoder.places else [], grid
+    )
     in_view = resize(alignment.in_view.astype(np.uint8), grid) > 0
-    pixels = _pixel_factor(alignment, prepared.after, grid)
-    sides = [
-        torch.from_numpy((above_normal(smooth(side.cpu().numpy()), in_view) * pixels).astype(np.float32))
-        for side in (difference.after_novelty, difference.before_novelty)
-    ]
-    return Difference(*sides), _middle(alignment, old, new)
+    pixels = pixel_difference(resize(alignment.before, grid), resize(after, grid))
+    # The less, the more the light differs: how much single pixels add.
+    factor = each_scene(scene, partial(pixel_factor, pixels))
+    sides = []
+    for side in (difference.after_novelty, difference.before_novelty):
+        calm = smooth(side.cpu().numpy())
+        excess = each_scene(scene, lambda part, calm=calm: above_normal(calm, in_view & part))
+        sides.append(torch.from_numpy((excess * factor).astype(np.float32)))
+    return Difference(*sides), _middle(alignment, old, new), scene
+
+
+def _look(
+    places: PlaceReader | None, *sides: tuple[PictureFeatures, torch.Tensor]
+) -> tuple[torch.Tensor, ...]:
+    return tuple(places.look(*side) for side in sides) if places else ()
 
 
 def _middle(alignment: Alignment, old: PictureFeatures, new: PictureFeatures) -> Difference:
@@ -275,27 +293,35 @@ def _guide(after: np.ndarray, grid: tuple[int, ...]) -> np.ndarray:
     return grey.astype(np.float32) / 255
 
 
-def _pixel_factor(alignment: Alignment, after: np.ndarray, grid: tuple[int, ...]) -> np.ndarray | float:
-    """How much single pixels add; the less, the more the light differs."""
-    return pixel_factor(pixel_difference(resize(alignment.before, grid), resize(after, grid)))
+@dataclass(frozen=True)
+class _Shared:
+    """What the answers to all queries about one pair read; places are read when first asked for."""
+
+    evidence: Evidence
+    guide: Guide
+    encoder: Encoder
+
+    @cached_property
+    def read(self) -> list[torch.Tensor]:
+        """Places of the before and of the after picture in the space of words."""
+        return (
+            [self.encoder.places.read(looked) for looked in self.evidence.looked]
+            if self.encoder.places
+            else []
+        )
 
 
-def _answer(
-    query: Query, evidence: Evidence, guide: Guide, encoder: Encoder, settings: Settings
-) -> Comparison:
+def _answer(query: Query, shared: _Shared, settings: Settings) -> Comparison:
     """One query's reading of the shared evidence."""
+    evidence, encoder = shared.evidence, shared.encoder
     support = 0.0 if query.is_open else encoder.understands([query.text])
-    after, before = evidence.novelty.after_novelty, evidence.novelty.before_novelty
-    new, old = evidence.middle.after_novelty, evidence.middle.before_novelty
-    if support:
-        went, came = (encoder.relevance(side, query).cpu() for side in evidence.text_aligned)
-        after, before = (_choose(n, words, support) for n, words in ((after, came), (before, went)))
-        new, old = (n * enlarge(gate(w, support, FLOOR), n.shape) for n, w in ((new, came), (old, went)))
-    score = pair_score(after=new.numpy(), before=old.numpy(), wanted=query.direction)
-    signed, changed_share = assemble(
-        as_evidence(after.numpy(), score), as_evidence(before.numpy(), score), query.direction
+    novelty, middle = _chosen(query, shared, support) if support else (evidence.novelty, evidence.middle)
+    score = pair_score(middle.after_novelty.numpy(), middle.before_novelty.numpy(), query.direction)
+    came, went = (
+        as_evidence(side.numpy(), score) for side in (novelty.after_novelty, novelty.before_novelty)
     )
-    cells = in_step(follow_edges(signed, guide), score)
+    signed, changed_share = assemble(came, went, query.direction)
+    cells = in_step(follow_edges(signed, shared.guide), score)
     drawing = SmoothMap(cells, fitted_size(*evidence.size, settings.map_size))
     regions = _regions(drawing, changed_share, settings.threshold)
     return Comparison(
@@ -311,14 +337,29 @@ def _answer(
     )
 
 
+def _chosen(query: Query, shared: _Shared, support: float) -> tuple[Difference, Difference]:
+    """The evidence's two novelties as far as the words mean them."""
+    evidence, encoder, places = shared.evidence, shared.encoder, shared.encoder.places
+    relevance = [encoder.relevance(cells, query).cpu() for cells in evidence.text_aligned]
+    novelty = [evidence.novelty.before_novelty, evidence.novelty.after_novelty]
+    middle = [evidence.middle.before_novelty, evidence.middle.after_novelty]
+    if places and not evidence.scene.all():
+        both = zip(evidence.text_aligned, shared.read, strict=True)
+        fits = [places.fit(cells, read, query).cpu() for cells, read in both]
+        asked = {"disappeared": slice(1), "appeared": slice(1, 2)}.get(query.direction, slice(2))
+        factor = among_scenes(evidence.scene, [*zip(fits, novelty, strict=True)][asked], support)
+        novelty, middle = ([n * enlarge(factor, n.shape) for n in each] for each in (novelty, middle))
+    if places and names_count(support):
+        likeness = [places.likeness(read, query).cpu() for read in shared.read]
+        novelty = [among_things(n, alike, support) for n, alike in zip(novelty, likeness, strict=True)]
+    told = [gate(words, support, FLOOR) for words in relevance]
+    middle = [n * enlarge(left, n.shape) for n, left in zip(middle, told, strict=True)]
+    novelty = [among_changes(n, words, support) for n, words in zip(novelty, relevance, strict=True)]
+    return Difference(*reversed(novelty)), Difference(*reversed(middle))
+
+
 def _regions(drawing: SmoothMap, changed_share: np.ndarray, threshold: float) -> list[Region]:
     """As `find_regions`; a quiet map, and most are, is not even drawn."""
     # Between cells a map is never stronger than in them.
     loud = np.abs(drawing.cells).max() >= threshold - MAP_ERROR
     return find_regions(drawing.heatmap(), changed_share, threshold) if loud else []
-
-
-def _choose(novelty: torch.Tensor, relevance: torch.Tensor, support: float) -> torch.Tensor:
-    """Novelty [rows, cols], less where another change of the pair fits the words better."""
-    words = enlarge(relevance, novelty.shape)
-    return novelty * gate(compared_within(words, novelty), support, MAP_FLOOR)

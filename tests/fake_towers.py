@@ -34,6 +34,7 @@ class FakeTowers:
     cell = CELL
     temperature = 10.0
     level_weights = (1.0, 1.0)
+    places = None
 
     def __init__(
         self, name: str = "fake", delay: float = 0.0, log: Path | None = None, scale: float = 0.0

@@ -112,7 +112,7 @@ def test_what_is_relevant_passes_whole():
 @SHORT
 @given(arrays(np.float32, (8, 9), elements=st.floats(0, 255, width=32)))
 def test_pixels_add_and_take_within_their_bounds(difference: np.ndarray):
-    factor = pixel_factor(difference)
+    factor = pixel_factor(difference, np.ones((8, 9), bool))
     assert factor.min() >= 1 - PIXEL_DOUBT - 1e-6
     assert factor.max() <= 1 + PIXEL_TRUST + 1e-6
 
@@ -120,8 +120,9 @@ def test_pixels_add_and_take_within_their_bounds(difference: np.ndarray):
 def test_pixels_count_where_the_light_is_steady_and_not_where_it_moved():
     steady, restless = np.zeros((10, 10)), np.full((10, 10), 60.0)
     steady[5, 5] = restless[5, 5] = 200
-    assert pixel_factor(steady)[5, 5] > 1.5
-    np.testing.assert_allclose(pixel_factor(restless), 1, atol=1e-3)
+    everywhere = np.ones((10, 10), bool)
+    assert pixel_factor(steady, everywhere)[5, 5] > 1.5
+    np.testing.assert_allclose(pixel_factor(restless, everywhere), 1, atol=1e-3)
 
 
 def test_smoothing_quietens_a_single_cell_and_keeps_a_plain_map():

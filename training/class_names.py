@@ -8,7 +8,7 @@ from __future__ import annotations
 from safetensors.torch import save_file
 from timm.data.imagenet_info import ImageNetInfo
 
-from argus_fiftyone.encoders import mini, mini_weights
+from argus_fiftyone.encoders import mini_places, mini_weights
 from argus_fiftyone.encoders.mini_text import MiniText
 
 
@@ -20,8 +20,8 @@ def class_names() -> list[str]:
 def main() -> None:
     text = MiniText(mini_weights.checked(mini_weights.TEXT_TOWER))
     vectors = text.encode(class_names()).half()
-    save_file({"vectors": vectors.contiguous()}, str(mini.CLASS_NAMES))
-    print(f"{mini.CLASS_NAMES.name}: {tuple(vectors.shape)}")
+    save_file({"vectors": vectors.contiguous()}, str(mini_places.CLASS_NAMES))
+    print(f"{mini_places.CLASS_NAMES.name}: {tuple(vectors.shape)}")
 
 
 if __name__ == "__main__":

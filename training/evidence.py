@@ -77,7 +77,7 @@ class PairReader:
         """ConSE posteriors of before and after, [queries, rows, cols] each: τ = 40 against `others`."""
         told = []
         for stage in coarsest:
-            cells = self.encoder._text_aligned(stage)[0]
+            cells = functional.normalize(self.encoder.places.class_mix(stage)[0], dim=-1)
             positive, negative = (
                 torch.einsum("rcd,nd->nrc", cells, prompts),
                 torch.einsum("rcd,nd->nrc", cells, others),

@@ -4,6 +4,6 @@ This folder is the only place that knows torch models. Everything downstream see
 `PictureFeatures` and unit text vectors, whichever towers made them.
 """
 
-from argus_fiftyone.encoders.protocol import Encoder, EncoderUnavailable, PictureFeatures
+from argus_fiftyone.encoders.protocol import Encoder, EncoderUnavailable, PictureFeatures, PlaceReader
 
-__all__ = ["Encoder", "EncoderUnavailable", "PictureFeatures"]
+__all__ = ["Encoder", "EncoderUnavailable", "PictureFeatures", "PlaceReader"]

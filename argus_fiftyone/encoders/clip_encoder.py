@@ -23,7 +23,7 @@ from argus_fiftyone.encoders.clip_tower import (
     walk_text,
 )
 from argus_fiftyone.encoders.posterior import relevance_by_prompts
-from argus_fiftyone.encoders.protocol import PictureFeatures
+from argus_fiftyone.encoders.protocol import PictureFeatures, PlaceReader
 from argus_fiftyone.encoders.transfers import to_device
 from argus_fiftyone.query import Query
 
@@ -72,6 +72,7 @@ class ClipEncoder:
         self.cell: int = model.visual.patch_size[0]
         self.temperature = TEMPERATURE
         self.level_weights = (1.0, 1.0)
+        self.places: PlaceReader | None = None
         self.attention, self.sigma, self.precision = attention, sigma, "fp32"
         self.model, self._tokenizer = model, tokenizer
         self._mean = torch.tensor(entry.get("mean") or OPENAI_MEAN).view(1, 3, 1, 1)

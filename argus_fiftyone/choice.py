@@ -1,0 +1,82 @@
+"""Words choose among what changed: between two scenes, between things, between changes of one pair."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from argus_fiftyone.calibration import MAP_FLOOR, compared_within, gate
+from argus_fiftyone.difference import enlarge
+
+NAMES_FROM = 0.8
+"""Understood as a change better than this, the names of things have no say in a query."""
+NAMES_WHOLLY = 0.6
+"""Understood no better than this, they have their full say."""
+NAMES_STEEP = 10.0
+"""How fast evidence fades as a place resembles what is named less than the best place does."""
+STRONG_SHARE = 0.1
+"""The share of the map, strongest first, among which that place is sought."""
+
+SCENE_STEEP = 12.0
+"""How fast a scene fades as the words fit it less than the other scene."""
+SCENE_LEAST = 1 / 150
+"""What is left of a scene that the words surely do not mean."""
+
+
+def among_changes(novelty: torch.Tensor, relevance: torch.Tensor, support: float) -> torch.Tensor:
+    """Novelty [rows, cols], less where another change of the pair fits the words better.
+
+    Args:
+        relevance: how well the words name the change of each cell, [rows, cols] in [0, 1].
+        support: how far the query was understood, in [0, 1].
+    """
+    words = enlarge(relevance, novelty.shape)
+    return novelty * gate(compared_within(words, novelty), support, MAP_FLOOR)
+
+
+def among_things(novelty: torch.Tensor, likeness: torch.Tensor, support: float) -> torch.Tensor:
+    """Novelty [rows, cols], less where a changed place resembles what is named less than another does.
+
+    Only for queries that are not understood as a change: "a helmet" names a thing.
+
+    Args:
+        likeness: of each place to what is named, [rows, cols], on any scale of cosines.
+        support: how far the query was understood, in [0, 1].
+    """
+    alike = enlarge(likeness, novelty.shape)
+    strong = novelty >= torch.quantile(novelty.flatten(), 1 - STRONG_SHARE)
+    behind = (alike - torch.quantile(alike[strong], 0.9)).clamp(max=0)
+    return novelty * (1 - names_count(support) * (1 - torch.exp(NAMES_STEEP * behind)))
+
+
+def names_count(support: float) -> float:
+    """How far the names of things have a say in a query, in [0, 1]."""
+    return min(1.0, max(0.0, (NAMES_FROM - support) / (NAMES_FROM - NAMES_WHOLLY)))
+
+
+def among_scenes(
+    scene: np.ndarray, sides: Sequence[tuple[torch.Tensor, torch.Tensor]], support: float
+) -> torch.Tensor:
+    """The factor that words put on each of two scenes, [rows, cols] in [SCENE_LEAST, 1].
+
+    Args:
+        scene: bool [rows, cols], one of them.
+        sides: of each picture that is asked about, how well the words fit what is there, [rows, cols]
+            on an open scale, and novelty, [rows, cols] ≥ 0 on the grid of `scene`.
+        support: how far the query was understood, in [0, 1].
+    """
+    one = torch.from_numpy(scene)
+    fits = torch.tensor([max(_mean_fit(*side, part) for side in sides) for part in (one, ~one)])
+    behind = (fits - fits.max()).nan_to_num()  # where neither changed, neither is behind
+    left = torch.exp(SCENE_STEEP * support * behind).clamp(min=SCENE_LEAST)
+    return torch.where(one, *left)
+
+
+def _mean_fit(fit: torch.Tensor, novelty: torch.Tensor, part: torch.Tensor) -> float:
+    """Over one scene, strong changes counting for more; what shows no change says nothing."""
+    weight = functional.adaptive_avg_pool2d((novelty * part)[None, None], list(fit.shape))[0, 0] ** 2
+    total = float(weight.sum())
+    return float((fit * weight).sum()) / total if total > 0 else -torch.inf
