@@ -17,6 +17,8 @@ NAMES_WHOLLY = 0.6
 """Understood no better than this, they have their full say."""
 NAMES_STEEP = 10.0
 """How fast evidence fades as a place resembles what is named less than the best place does."""
+NAMES_LEAST = 0.3
+"""What is left of a place that surely shows something else; pictures are misread, and what moved left a gap."""
 STRONG_SHARE = 0.1
 """The share of the map, strongest first, among which that place is sought."""
 
@@ -49,7 +51,8 @@ def among_things(novelty: torch.Tensor, likeness: torch.Tensor, support: float) 
     alike = enlarge(likeness, novelty.shape)
     strong = novelty >= torch.quantile(novelty.flatten(), 1 - STRONG_SHARE)
     behind = (alike - torch.quantile(alike[strong], 0.9)).clamp(max=0)
-    return novelty * (1 - names_count(support) * (1 - torch.exp(NAMES_STEEP * behind)))
+    told = names_count(support) * (1 - NAMES_LEAST)
+    return novelty * (1 - told * (1 - torch.exp(NAMES_STEEP * behind)))
 
 
 def names_count(support: float) -> float:
@@ -77,6 +80,7 @@ def among_scenes(
 
 def _mean_fit(fit: torch.Tensor, novelty: torch.Tensor, part: torch.Tensor) -> float:
     """Over one scene, strong changes counting for more; what shows no change says nothing."""
-    weight = functional.adaptive_avg_pool2d((novelty * part)[None, None], list(fit.shape))[0, 0] ** 2
+    rows, cols = fit.shape
+    weight = functional.adaptive_avg_pool2d((novelty * part)[None, None], (rows, cols))[0, 0] ** 2
     total = float(weight.sum())
     return float((fit * weight).sum()) / total if total > 0 else -torch.inf

@@ -54,9 +54,8 @@ class MiniPlaces:
     def look(self, features: PictureFeatures, novelty: torch.Tensor) -> torch.Tensor:
         """See `PlaceReader.look`."""
         coarse = features.visual[COARSEST].permute(2, 0, 1)[None].float()
-        weight = (
-            functional.adaptive_avg_pool2d(novelty.to(coarse)[None, None], list(coarse.shape[-2:])) + 1e-3
-        )
+        rows, cols = coarse.shape[-2:]
+        weight = functional.adaptive_avg_pool2d(novelty.to(coarse)[None, None], (rows, cols)) + 1e-3
         margin = (AROUND // 2,) * 4
         sums = (
             functional.avg_pool2d(functional.pad(x, margin), AROUND, 1) for x in (coarse * weight, weight)
