@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
@@ -101,9 +102,11 @@ def compare_files(
     Raises:
         PictureError: if either file cannot be read.
     """
-    prepared = prepare_files(before, after, encoder.cell, settings.resolution)
-    comparison = answer(see(prepared, encoder), [query], encoder, settings)[0]
-    return read_picture(after, settings.map_size), comparison
+    with ThreadPoolExecutor(1) as beside:
+        shown = beside.submit(read_picture, after, settings.map_size)
+        prepared = prepare_files(before, after, encoder.cell, settings.resolution)
+        comparison = answer(see(prepared, encoder), [query], encoder, settings)[0]
+        return shown.result(), comparison
 
 
 def compare_pictures(
