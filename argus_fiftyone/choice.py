@@ -18,7 +18,7 @@ NAMES_WHOLLY = 0.6
 NAMES_STEEP = 10.0
 """How fast evidence fades as a place resembles what is named less than the best place does."""
 NAMES_LEAST = 0.3
-"""What is left of a place that surely shows something else; pictures are misread, and what moved left a gap."""
+"""What is left of a place that surely shows something else, since pictures are misread."""
 STRONG_SHARE = 0.1
 """The share of the map, strongest first, among which that place is sought."""
 
