@@ -21,11 +21,13 @@ from itertools import islice
 
 import torch
 
+from argus_fiftyone.answers import Comparison, answer
 from argus_fiftyone.cache import FeatureCache, RememberingEncoder, evidence_entry, evidence_of, pair_key
-from argus_fiftyone.compare import Comparison, Evidence, Prepared, answer, prepare_files, weigh
 from argus_fiftyone.cores import one_core_threads
 from argus_fiftyone.encoders import Encoder, PictureFeatures
+from argus_fiftyone.evidence import Evidence, weigh
 from argus_fiftyone.pairs import Pair
+from argus_fiftyone.prepared import Prepared, prepare_files
 from argus_fiftyone.query import Query, parse_query
 from argus_fiftyone.settings import Settings
 

@@ -25,9 +25,9 @@ from diskcache.core import MODE_PICKLE
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from argus_fiftyone.compare import Evidence
 from argus_fiftyone.difference import Difference
 from argus_fiftyone.encoders import Encoder, PictureFeatures
+from argus_fiftyone.evidence import Evidence
 from argus_fiftyone.query import Query
 
 DEFAULT_GIGABYTES = 10.0

@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from argus_fiftyone.compare import prepare_files
 from argus_fiftyone.encoders import Encoder
+from argus_fiftyone.prepared import prepare_files
 from argus_fiftyone.query import Query
 
 

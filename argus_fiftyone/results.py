@@ -15,7 +15,7 @@ from argus_fiftyone.pictures import resize, write_map, write_png, write_whole
 from argus_fiftyone.settings import Settings
 
 if TYPE_CHECKING:  # at run time it would bring torch, which an overlay does not need
-    from argus_fiftyone.compare import Comparison
+    from argus_fiftyone.answers import Comparison
 
 APPEARED = (230, 60, 40)
 DISAPPEARED = (40, 110, 230)

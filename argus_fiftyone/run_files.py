@@ -25,7 +25,7 @@ class RunFilesError(ValueError):
 
 @dataclass(frozen=True)
 class StoredComparison:
-    """A `compare.Comparison` as far as a run folder keeps it; maps to 1/32767."""
+    """A `answers.Comparison` as far as a run folder keeps it; maps to 1/32767."""
 
     query: str
     heatmap: np.ndarray

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from argus_fiftyone.answers import Comparison
 from argus_fiftyone.batch import Outcome
-from argus_fiftyone.compare import Comparison
 from argus_fiftyone.heatmap import find_regions
 from argus_fiftyone.pairs import Pair
 from argus_fiftyone.pictures import SmoothMap

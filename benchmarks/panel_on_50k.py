@@ -26,8 +26,8 @@ import numpy as np
 from bson import ObjectId
 from fiftyone.core.odm import get_db_conn
 
+from argus_fiftyone.answers import Comparison
 from argus_fiftyone.batch import Outcome
-from argus_fiftyone.compare import Comparison
 from argus_fiftyone.dataset import scores, triage
 from argus_fiftyone.dataset.computing import compute_heatmaps
 from argus_fiftyone.dataset.imports import ImportReport, import_pairs, rows_of_csv

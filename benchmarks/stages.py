@@ -21,8 +21,10 @@ from typing import Any
 import cv2
 import torch
 
-from argus_fiftyone.compare import answer, prepare_files, weigh
+from argus_fiftyone.answers import answer
+from argus_fiftyone.evidence import weigh
 from argus_fiftyone.pictures import fitted_size, read_scaled, write_map
+from argus_fiftyone.prepared import prepare_files
 from argus_fiftyone.settings import Settings
 from benchmarks.measuring import (
     ONE_MEGAPIXEL,

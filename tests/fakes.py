@@ -28,7 +28,7 @@ class FakeEncoder:
 
 @dataclass
 class Comparison:
-    """As `compare.Comparison`, without importing torch."""
+    """As `answers.Comparison`, without importing torch."""
 
     query: str
     heatmap: np.ndarray

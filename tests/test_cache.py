@@ -20,11 +20,12 @@ from fake_towers import FakeTowers, write_scenes
 from argus_fiftyone import cache as module
 from argus_fiftyone.batch import Outcome, compare_pairs
 from argus_fiftyone.cache import FeatureCache, RememberingEncoder, evidence_entry, evidence_of
-from argus_fiftyone.compare import Evidence, prepare_files, weigh
 from argus_fiftyone.difference import Difference
 from argus_fiftyone.encoders.clip import load_clip
+from argus_fiftyone.evidence import Evidence, weigh
 from argus_fiftyone.pairs import Pair, read_pairs
 from argus_fiftyone.pictures import read_picture, write_png
+from argus_fiftyone.prepared import prepare_files
 from argus_fiftyone.query import parse_query
 from argus_fiftyone.settings import Settings
 

@@ -10,8 +10,9 @@ import pytest
 from fake_towers import FakeTowers
 from surfaces import PASTED, compress, draw_plate, draw_surface, move, paste_object, relight, shift
 
-from argus_fiftyone.compare import compare_files, compare_pictures, encoding_size
+from argus_fiftyone.compare import compare_files, compare_pictures
 from argus_fiftyone.pictures import PictureError, write_png
+from argus_fiftyone.prepared import encoding_size
 from argus_fiftyone.query import parse_query
 from argus_fiftyone.settings import Settings
 

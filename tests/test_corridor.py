@@ -21,8 +21,8 @@ encoders.clip_checks
 encoders.weights encoders.clip
 encoders.mini_weights encoders.mini_tower encoders.mini_fused encoders.mini_text encoders.mini_match
 encoders.mini_head encoders.mini_places encoders.mini encoders.registry
-local_match motion alignment exposure difference scenes calibration choice
-heatmap evaluation compare results truth
+local_match motion alignment exposure prepared difference scenes calibration choice evidence
+heatmap answers evaluation compare results truth
 run_files cache batch journal run_folder ray_run
 feedback refinement region_features
 labels reports

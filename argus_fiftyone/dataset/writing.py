@@ -16,8 +16,8 @@ from argus_fiftyone.dataset.slices import AFTER, PairSample
 from argus_fiftyone.labels import DECISIONS, carry_decisions, to_detections, write_heatmap
 
 if TYPE_CHECKING:
+    from argus_fiftyone.answers import Comparison
     from argus_fiftyone.batch import Outcome
-    from argus_fiftyone.compare import Comparison
 
 CHUNK = 100
 """Pairs per write, where they come fast; a pair in a chunk of 25 costs twice as much."""

@@ -1,0 +1,143 @@
+"""What the evidence of a pair says to each query: a score, a heatmap to be drawn, regions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from argus_fiftyone.calibration import FLOOR, as_evidence, gate, in_step, pair_score
+from argus_fiftyone.choice import among_changes, among_scenes, among_things, names_count
+from argus_fiftyone.difference import Difference, enlarge
+from argus_fiftyone.encoders import Encoder
+from argus_fiftyone.evidence import Evidence
+from argus_fiftyone.heatmap import (
+    Direction,
+    Guide,
+    Region,
+    assemble,
+    find_regions,
+    follow_edges,
+    main_direction,
+)
+from argus_fiftyone.pictures import MAP_ERROR, SmoothMap, fitted_size
+from argus_fiftyone.query import Query, parse_query
+from argus_fiftyone.settings import Settings
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What Argus says about one pair and one query.
+
+    Attributes:
+        query: the user's text; "" means any change.
+        drawing: the heatmap before it is drawn; small, and all that it takes to write the file.
+        score: evidence for the queried change anywhere in the pair, in [0, 1],
+            comparable across pairs.
+        direction: of the strongest evidence; "none" below the threshold.
+        alignment: what alignment did, in one phrase, e.g. "homography from 212 inliers (match 0.91)".
+        regions: strongest first.
+        query_support: how far the encoder understood the words, in [0, 1].
+        encoder: name (and note) of what made it.
+        warp: nine numbers, row by row: fractions of the before picture → of the after picture.
+    """
+
+    query: str
+    drawing: SmoothMap
+    score: float
+    direction: Direction
+    alignment: str
+    regions: list[Region] = field(default_factory=list)
+    query_support: float = 1.0
+    encoder: str = ""
+    warp: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+
+    @cached_property
+    def heatmap(self) -> np.ndarray:
+        """float32 [rows, cols] in [-1, 1] at the after picture's size, or `Settings.map_size`.
+
+        + where the queried thing appeared or changed, − where it vanished, 0 where nothing
+        happened or the before picture does not reach. Drawn when it is first asked for.
+        """
+        return self.drawing.heatmap()
+
+
+def answer(
+    evidence: Evidence, queries: Sequence[str | Query], encoder: Encoder, settings: Settings
+) -> list[Comparison]:
+    """What the evidence says to each query, in order; costs no encoding of pictures."""
+    parsed = [query if isinstance(query, Query) else parse_query(query) for query in queries]
+    shared = _Shared(evidence, Guide(evidence.guide), encoder)
+    return [_answer(query, shared, settings) for query in parsed]
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What the answers to all queries about one pair read; places are read when first asked for."""
+
+    evidence: Evidence
+    guide: Guide
+    encoder: Encoder
+
+    @cached_property
+    def read(self) -> list[torch.Tensor]:
+        """Places of the before and of the after picture in the space of words."""
+        places = self.encoder.places
+        return [places.read(looked) for looked in self.evidence.looked] if places else []
+
+
+def _answer(query: Query, shared: _Shared, settings: Settings) -> Comparison:
+    """One query's reading of the shared evidence."""
+    evidence, encoder = shared.evidence, shared.encoder
+    support = 0.0 if query.is_open else encoder.understands([query.text])
+    novelty, middle = _chosen(query, shared, support) if support else (evidence.novelty, evidence.middle)
+    score = pair_score(middle.after_novelty.numpy(), middle.before_novelty.numpy(), query.direction)
+    came, went = (
+        as_evidence(side.numpy(), score) for side in (novelty.after_novelty, novelty.before_novelty)
+    )
+    signed, changed_share = assemble(came, went, query.direction)
+    cells = in_step(follow_edges(signed, shared.guide), score)
+    drawing = SmoothMap(cells, fitted_size(*evidence.size, settings.map_size))
+    regions = _regions(drawing, changed_share, settings.threshold)
+    return Comparison(
+        query=query.text,
+        drawing=drawing,
+        score=score,
+        direction=main_direction(regions),
+        alignment=evidence.outcome,
+        regions=regions,
+        query_support=support,
+        encoder=f"{encoder.name} ({encoder.note})" if encoder.note else encoder.name,
+        warp=evidence.warp,
+    )
+
+
+def _chosen(query: Query, shared: _Shared, support: float) -> tuple[Difference, Difference]:
+    """The evidence's two novelties as far as the words mean them."""
+    evidence, encoder, places = shared.evidence, shared.encoder, shared.encoder.places
+    relevance = [encoder.relevance(cells, query).cpu() for cells in evidence.text_aligned]
+    novelty = [evidence.novelty.before_novelty, evidence.novelty.after_novelty]
+    middle = [evidence.middle.before_novelty, evidence.middle.after_novelty]
+    if places and not evidence.scene.all():
+        both = zip(evidence.text_aligned, shared.read, strict=True)
+        fits = [places.fit(cells, read, query).cpu() for cells, read in both]
+        asked = {"disappeared": slice(1), "appeared": slice(1, 2)}.get(query.direction, slice(2))
+        factor = among_scenes(evidence.scene, [*zip(fits, novelty, strict=True)][asked], support)
+        novelty, middle = ([n * enlarge(factor, n.shape) for n in each] for each in (novelty, middle))
+    if places and names_count(support):
+        likeness = [places.likeness(read, query).cpu() for read in shared.read]
+        novelty = [among_things(n, alike, support) for n, alike in zip(novelty, likeness, strict=True)]
+    told = [gate(words, support, FLOOR) for words in relevance]
+    middle = [n * enlarge(left, n.shape) for n, left in zip(middle, told, strict=True)]
+    novelty = [among_changes(n, words, support) for n, words in zip(novelty, relevance, strict=True)]
+    return Difference(*reversed(novelty)), Difference(*reversed(middle))
+
+
+def _regions(drawing: SmoothMap, changed_share: np.ndarray, threshold: float) -> list[Region]:
+    """As `find_regions`; a quiet map, and most are, is not even drawn."""
+    # Between cells a map is never stronger than in them.
+    loud = np.abs(drawing.cells).max() >= threshold - MAP_ERROR
+    return find_regions(drawing.heatmap(), changed_share, threshold) if loud else []

@@ -1,0 +1,116 @@
+"""What a pair shows before anyone asks anything: novelty, and what words are held against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import cv2
+import numpy as np
+import torch
+
+from argus_fiftyone.alignment import Alignment
+from argus_fiftyone.calibration import above_normal, pixel_factor, smooth
+from argus_fiftyone.cores import side_by_side
+from argus_fiftyone.difference import (
+    Difference,
+    pixel_difference,
+    unit_cells,
+    visual_difference,
+    window_novelty,
+)
+from argus_fiftyone.encoders import Encoder, PictureFeatures, PlaceReader
+from argus_fiftyone.pictures import resize
+from argus_fiftyone.prepared import Prepared
+from argus_fiftyone.scenes import each_scene, two_scenes
+
+MIDDLE_LEVEL = 2
+"""The visual level that scores a pair; stride 16 of `mini`."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a pair shows before anyone asks anything; shared by all queries.
+
+    Attributes:
+        novelty: above what is normal for the pair, on the finest patch grid.
+        text_aligned: what `Encoder.describe` says of the before and of the after picture.
+        middle: novelty of both pictures on the level in the middle, [rows, cols] in [0, 2]; nan out of view.
+        outcome: what alignment did, in one phrase.
+        warp: as `Comparison.warp`.
+        size: (height, width) of the after picture before it was scaled down.
+        guide: float32 in [0, 1], the after picture in grey at twice the finest patch grid.
+        scene: bool on the finest patch grid, one of two scenes; all of it where there is only one.
+        looked: what `PlaceReader.look` kept of the before and of the after picture; empty without a reader.
+    """
+
+    novelty: Difference
+    text_aligned: tuple[torch.Tensor, torch.Tensor]
+    middle: Difference
+    outcome: str
+    warp: tuple[float, ...]
+    size: tuple[int, int]
+    guide: np.ndarray
+    scene: np.ndarray
+    looked: tuple[torch.Tensor, ...] = ()
+
+
+def weigh(prepared: Prepared, old: PictureFeatures, new: PictureFeatures, encoder: Encoder) -> Evidence:
+    """Difference, pixels where they count, what is normal removed."""
+    text_aligned, (novelty, middle, scene) = side_by_side(
+        [partial(encoder.describe, old, new), partial(_novelties, prepared, old, new, encoder)],
+        on_cpu=old.visual[0].is_cpu,
+    )
+    alignment = prepared.alignment
+    return Evidence(
+        novelty=novelty,
+        text_aligned=text_aligned,
+        middle=middle,
+        outcome=alignment.outcome,
+        warp=tuple(float(v) for v in alignment.warp.ravel()),
+        size=prepared.size,
+        guide=_guide(prepared.after, scene.shape),
+        scene=scene,
+        looked=_look(encoder.places, (old, novelty.before_novelty), (new, novelty.after_novelty)),
+    )
+
+
+def _novelties(
+    prepared: Prepared, old: PictureFeatures, new: PictureFeatures, encoder: Encoder
+) -> tuple[Difference, Difference, np.ndarray]:
+    """Novelty above what is normal for its scene; novelty on the level in the middle; the scene."""
+    alignment, after = prepared.alignment, prepared.after
+    difference = visual_difference(old.visual, new.visual, encoder.level_weights)
+    grid = difference.after_novelty.shape[:2]
+    scene = two_scenes(
+        [new.visual[number] for number in encoder.places.levels] if encoder.places else [], grid
+    )
+    in_view = resize(alignment.in_view.astype(np.uint8), grid) > 0
+    pixels = pixel_difference(resize(alignment.before, grid), resize(after, grid))
+    # The less, the more the light differs: how much single pixels add.
+    factor = each_scene(scene, partial(pixel_factor, pixels))
+    sides = []
+    for side in (difference.after_novelty, difference.before_novelty):
+        calm = smooth(side.cpu().numpy())
+        excess = each_scene(scene, lambda part, calm=calm: above_normal(calm, in_view & part))
+        sides.append(torch.from_numpy((excess * factor).astype(np.float32)))
+    return Difference(*sides), _middle(alignment, old, new), scene
+
+
+def _look(
+    places: PlaceReader | None, *sides: tuple[PictureFeatures, torch.Tensor]
+) -> tuple[torch.Tensor, ...]:
+    return tuple(places.look(*side) for side in sides) if places else ()
+
+
+def _middle(alignment: Alignment, old: PictureFeatures, new: PictureFeatures) -> Difference:
+    """Novelty on one level only, the one whose peaks tell nuisance from change best."""
+    level = min(MIDDLE_LEVEL, len(new.visual) - 1)
+    sides = window_novelty(unit_cells(new.visual[level]), unit_cells(old.visual[level]), reach=2)
+    in_view = torch.from_numpy(resize(alignment.in_view.astype(np.uint8), tuple(sides[0].shape)) > 0)
+    return Difference(*(side.cpu().where(in_view, torch.nan) for side in sides))
+
+
+def _guide(after: np.ndarray, grid: tuple[int, ...]) -> np.ndarray:
+    grey = cv2.cvtColor(resize(after, (2 * grid[0], 2 * grid[1])), cv2.COLOR_RGB2GRAY)
+    return grey.astype(np.float32) / 255

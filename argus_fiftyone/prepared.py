@@ -1,0 +1,79 @@
+"""A pair on its way to the encoder: read, brought to one size, one frame and one exposure. Needs no torch."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from argus_fiftyone.alignment import Alignment, align
+from argus_fiftyone.exposure import match_exposure
+from argus_fiftyone.pictures import read_scaled, resize
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A pair on its way to the encoder, both pictures of one size.
+
+    Attributes:
+        alignment: the before picture in the after picture's frame, and what was done to it.
+        after: uint8 [height, width, 3], the after picture at the size of encoding.
+        size: (height, width) of the after picture before it was scaled down.
+    """
+
+    alignment: Alignment
+    after: np.ndarray
+    size: tuple[int, int]
+
+    @property
+    def pictures(self) -> tuple[np.ndarray, np.ndarray]:
+        """What the encoder is to see: before and after."""
+        return self.alignment.before, self.after
+
+
+def prepare_files(
+    before: str | os.PathLike[str], after: str | os.PathLike[str], cell: int, resolution: int
+) -> Prepared:
+    """Read two files no larger than the encoder needs them, and align.
+
+    Raises:
+        PictureError: if either file cannot be read.
+    """
+    # One cell more, since the short side may be rounded up to a whole cell.
+    (old, _), (new, size) = (read_scaled(path, resolution + cell) for path in (before, after))
+    return prepare(old, new, cell, resolution, size)
+
+
+def prepare(
+    before: np.ndarray, after: np.ndarray, cell: int, resolution: int, size: tuple[int, int] | None = None
+) -> Prepared:
+    """Bring two pictures to one size and one frame.
+
+    Args:
+        before, after: uint8 [height, width, 3] RGB, of any two sizes.
+        cell: sides become multiples of this many pixels.
+        resolution: long side at which pictures are encoded.
+        size: (height, width) of the after picture before it was scaled down; None: as it is.
+    """
+    height, width = size or after.shape[:2]
+    at_encoding = encoding_size((height, width), cell, resolution)
+    after = resize(after, at_encoding)
+    alignment, after = _evenly_exposed(align(resize(before, at_encoding), after), after)
+    return Prepared(alignment, after, (height, width))
+
+
+def encoding_size(size: tuple[int, int], cell: int, longest: int) -> tuple[int, int]:
+    """(height, width) with the long side at `longest`, both rounded to whole cells."""
+    scale = longest / max(size)
+    height, width = (max(cell, round(side * scale / cell) * cell) for side in size)
+    return height, width
+
+
+def _evenly_exposed(alignment: Alignment, after: np.ndarray) -> tuple[Alignment, np.ndarray]:
+    """Both pictures at one exposure, as far as they show the same thing in the same place."""
+    if not alignment.registered:
+        return alignment, after
+    before, after, gain = match_exposure(alignment.before, after, alignment.in_view)
+    told = alignment.outcome if gain == 1 else f"{alignment.outcome}, exposure ×{gain:.2f} matched"
+    return replace(alignment, before=before, outcome=told), after
