@@ -17,7 +17,7 @@ NAMES_WHOLLY = 0.6
 """Understood no better than this, they have their full say."""
 NAMES_STEEP = 10.0
 """How fast evidence fades as a place resembles what is named less than the best place does."""
-NAMES_LEAST = 0.3
+NAMES_LEAST = 0.5
 """What is left of a place that surely shows something else, since pictures are misread."""
 STRONG_SHARE = 0.1
 """The share of the map, strongest first, among which that place is sought."""
@@ -69,12 +69,13 @@ def among_scenes(
         scene: bool [rows, cols], one of them.
         sides: of each picture that is asked about, how well the words fit what is there, [rows, cols]
             on an open scale, and novelty, [rows, cols] ≥ 0 on the grid of `scene`.
-        support: how far the query was understood, in [0, 1].
+        support: how far the query was understood, in [0, 1]; of a thing that is only named, scenes say nothing.
     """
     one = torch.from_numpy(scene)
     fits = torch.tensor([max(_mean_fit(*side, part) for side in sides) for part in (one, ~one)])
     behind = (fits - fits.max()).nan_to_num()  # where neither changed, neither is behind
-    left = torch.exp(SCENE_STEEP * support * behind).clamp(min=SCENE_LEAST)
+    understood = 1 - names_count(support)
+    left = torch.exp(SCENE_STEEP * understood * behind).clamp(min=SCENE_LEAST)
     return torch.where(one, *left)
 
 

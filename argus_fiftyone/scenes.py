@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from argus_fiftyone.pictures import resize
 
-FALLS_APART = 0.09
+FALLS_APART = 0.085
 """Cost of the cheapest cut below which there are two scenes."""
 LIKENESS = 8.0
 """How fast two cells grow apart as their cosine falls."""
