@@ -69,7 +69,7 @@ def among_scenes(
         scene: bool [rows, cols], one of them.
         sides: of each picture that is asked about, how well the words fit what is there, [rows, cols]
             on an open scale, and novelty, [rows, cols] ≥ 0 on the grid of `scene`.
-        support: how far the query was understood, in [0, 1]; of a thing that is only named, scenes say nothing.
+        support: how far the query was understood, in [0, 1]; a thing that is only named chooses no scene.
     """
     one = torch.from_numpy(scene)
     fits = torch.tensor([max(_mean_fit(*side, part) for side in sides) for part in (one, ~one)])
