@@ -64,7 +64,7 @@ def others(tower: MiniTower, example: Tensor, folder: Path) -> dict[str, Maps]:
 
 
 def add_onnxruntime(found: dict[str, Maps], tower: MiniTower, example: Tensor, folder: Path) -> None:
-    import onnxruntime
+    import onnxruntime  # pyright: ignore[reportMissingImports]
 
     names, file = ["x", "a", "b", "c", "d"], str(folder / "tower.onnx")
     axes = {name: {0: "n", 2: f"rows_{name}", 3: f"cols_{name}"} for name in names}
