@@ -44,6 +44,12 @@ STAGES: dict[str, dict[str, Any]] = {
 
 BOOTSTRAPS = 1000
 
+WORDS_DECIDE = """\
+Two changes side by side, the query names one. Control: the same of what lies outside every mask.
+Where a picture falls apart into two scenes, a scene is chosen as a whole, by what changed in it and by
+what it is, so the control follows: these figures say that the words find their scene, not that they tell
+one change from another in the same scene."""
+
 
 @contextmanager
 def turned(constants: dict[str, Any]) -> Iterator[None]:
@@ -166,8 +172,8 @@ def sweep(pairs: list[Pair], encoder: Encoder, settings: Settings) -> list[tuple
 def diptychs(csv: Path, folder: Path, encoder: Encoder, settings: Settings) -> dict[str, float]:
     """Which half of a diptych the map prefers, by the mean of the strongest 1 % of either half.
 
-    The control asks the same of the cells outside every mask: a preference there is scene
-    recognition, not change.
+    The control asks the same of the cells outside every mask: a preference there is for the
+    scene, not for the change.
     """
     run_pairs(read_pairs(csv), folder, settings, encoder)
     preferred, control = [], []
@@ -258,7 +264,7 @@ def main() -> None:
     _save(text, given.report)
     if given.diptychs:
         found = diptychs(given.diptychs, given.out / "diptychs", encoder, settings)
-        text += ["", "## Do the words decide?", "", "Two changes side by side, the query names one.", ""]
+        text += ["", "## Do the words decide?", "", WORDS_DECIDE, ""]
         text += [f"- {name}: {value:.3f}" for name, value in found.items()]
     text += [
         "",
