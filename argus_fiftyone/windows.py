@@ -41,9 +41,14 @@ def overlap(
 ) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
     """The parts of two equal grids that meet when the second is moved by (down, right)."""
     rows, cols = size
-    here = slice(max(0, -down), min(rows, rows - down)), slice(max(0, -right), min(cols, cols - right))
-    there = slice(max(0, down), min(rows, rows + down)), slice(max(0, right), min(cols, cols + right))
+    here = slice(max(0, -down), _end(rows, -down)), slice(max(0, -right), _end(cols, -right))
+    there = slice(max(0, down), _end(rows, down)), slice(max(0, right), _end(cols, right))
     return here, there
+
+
+def _end(side: int, moved: int) -> int:
+    """Where the overlap ends; a negative end would count from the other side."""
+    return max(0, min(side, side + moved))
 
 
 def mixed_nearby(

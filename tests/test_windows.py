@@ -32,6 +32,14 @@ def window(cells: Tensor, picture: int, row: int, col: int, reach: int) -> Tenso
     return torch.stack(found)
 
 
+def test_a_grid_narrower_than_the_window_is_searched_whole():
+    first, second = units(0, 1, 2), units(1, 1, 2)
+    forth, back = best_nearby(first, second, reach=3)
+    cosines = torch.einsum("nrcd,nred->nce", first, second)
+    torch.testing.assert_close(forth[:, 0], cosines.amax(dim=2))
+    torch.testing.assert_close(back[:, 0], cosines.amax(dim=1))
+
+
 @SHORT
 @given(seeds, sides, sides, st.integers(0, 3), st.data())
 def test_each_place_finds_the_best_of_its_window(seed: int, rows: int, cols: int, reach: int, data):
