@@ -25,7 +25,7 @@ class RunFilesError(ValueError):
 
 @dataclass(frozen=True)
 class StoredComparison:
-    """A `answers.Comparison` as far as a run folder keeps it; maps to 1/32767."""
+    """An `answers.Comparison` as far as a run folder keeps it; maps to 1/32767."""
 
     query: str
     heatmap: np.ndarray
@@ -35,6 +35,11 @@ class StoredComparison:
     regions: list[Region]
     query_support: float | None
     warp: tuple[float, ...]
+
+    @property
+    def drawing(self) -> np.ndarray:
+        """The heatmap, which needs no drawing any more."""
+        return self.heatmap
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,10 @@ LIKENESS = 8.0
 NEARNESS = 6.0
 """Cells within which neighbours hold together."""
 SMALLEST_GRID = 4
+STEPS = 6
+"""Steps of the power iteration before its vectors are made orthogonal again."""
 ROUNDS = 10
-BETWEEN = 6
-"""Steps of the power iteration between two clean-ups, and how often it is done."""
+"""How often that is done."""
 SHARES = torch.linspace(0.1, 0.9, 17)
 """Shares of the picture that one scene may take."""
 
@@ -92,7 +93,7 @@ def _second_eigenvector(walk: torch.Tensor, first: torch.Tensor, place: torch.Te
         [down.cos(), right.cos(), down.cos() * right.cos(), (2 * down).cos(), (2 * right).cos()], dim=1
     )
     for _ in range(ROUNDS):
-        for _ in range(BETWEEN):
+        for _ in range(STEPS):
             basis = walk @ basis
         basis, _ = torch.linalg.qr(basis - first[:, None] * (first @ basis))
     return basis @ torch.linalg.eigh(basis.T @ walk @ basis)[1][:, -1]

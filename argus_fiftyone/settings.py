@@ -10,6 +10,9 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+LONGEST_MAP = 2048
+"""No heatmap is longer on its long side, in pixels: readers of run folders count on it."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -28,8 +31,8 @@ class Settings:
     threshold: float = 0.5
     """|heatmap| and score at or above which a change counts as shown, in (0, 1]."""
 
-    map_size: int = 2048
-    """Heatmaps have the after picture's size, but a long side of at most so many pixels, 64 to 16384."""
+    map_size: int = LONGEST_MAP
+    """Heatmaps have the after picture's size, but a long side of at most so many pixels, 64 to 2048."""
 
     device: str = "auto"
     """A torch device, or "auto": CUDA, then MPS, then CPU."""
@@ -37,8 +40,8 @@ class Settings:
     def __post_init__(self) -> None:
         if not 64 <= self.resolution <= 4096:
             raise ValueError(f"resolution must be 64 to 4096 px, got {self.resolution}")
-        if not 64 <= self.map_size <= 16384:
-            raise ValueError(f"map_size must be 64 to 16384 px, got {self.map_size}")
+        if not 64 <= self.map_size <= LONGEST_MAP:
+            raise ValueError(f"map_size must be 64 to {LONGEST_MAP} px, got {self.map_size}")
         if not 0 < self.threshold <= 1:
             raise ValueError(f"threshold must be above 0 and at most 1, got {self.threshold}")
 

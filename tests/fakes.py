@@ -39,6 +39,10 @@ class Comparison:
     query_support: float = 1.0
     warp: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
+    @property
+    def drawing(self) -> np.ndarray:
+        return self.heatmap
+
 
 @dataclass
 class Outcome:

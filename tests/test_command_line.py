@@ -85,6 +85,7 @@ def test_the_size_of_maps_can_be_bounded_and_is_checked(argus, pictures, tmp_pat
     assert argus("compare", *pictures, "", "-o", tmp_path / "out", "--map-size", "64").exit_code == 0
     assert read_map(tmp_path / "out" / "heatmap.png").shape == (48, 64)
     assert argus("compare", *pictures, "", "-o", tmp_path / "out", "--map-size", "9").exit_code == 2
+    assert argus("compare", *pictures, "", "-o", tmp_path / "out", "--map-size", "4096").exit_code == 2
 
 
 def test_the_resolution_can_be_chosen_and_is_checked(argus, pictures, tmp_path: Path):

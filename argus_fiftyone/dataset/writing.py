@@ -68,7 +68,7 @@ class RunWriter:
     def _values(self, names: RunFields, sample: PairSample, comparison: Comparison) -> dict[str, Any]:
         regions = to_detections(comparison.regions, comparison.query)
         return {
-            names.heatmap: write_heatmap(_drawing(comparison), self.folder, sample.pair.id),
+            names.heatmap: write_heatmap(comparison.drawing, self.folder, sample.pair.id),
             names.regions: carry_decisions(self.decided[names.regions].get(sample.after_id), regions),
             names.score: float(comparison.score),
             names.direction: str(comparison.direction),
@@ -77,11 +77,6 @@ class RunWriter:
             names.warp: [float(v) for v in comparison.warp],
             names.error: None,
         }
-
-
-def _drawing(comparison: Comparison) -> Any:
-    """The heatmap as it is quickest to write; one read from a file has no other form than its pixels."""
-    return getattr(comparison, "drawing", None) or comparison.heatmap
 
 
 def _number(value: float | None) -> float | None:
