@@ -27,6 +27,7 @@ from safetensors.torch import load, save
 
 from argus_fiftyone.difference import Difference
 from argus_fiftyone.encoders import Encoder, PictureFeatures
+from argus_fiftyone.encoders.posterior import relevance_of_each
 from argus_fiftyone.evidence import Evidence
 from argus_fiftyone.query import Query
 
@@ -184,6 +185,10 @@ class RememberingEncoder:
     def relevance(self, cells: torch.Tensor, query: Query) -> torch.Tensor:
         """See `Encoder.relevance`."""
         return self._encoder.relevance(cells, query)
+
+    def relevance_of_each(self, cells: torch.Tensor, queries: Sequence[Query]) -> torch.Tensor:
+        """See `ReadsTogether`."""
+        return relevance_of_each(self._encoder, cells, queries)
 
     def _encode_apart(self, pictures: list[np.ndarray]) -> list[PictureFeatures]:
         if self.device.type != "cpu":

@@ -105,29 +105,35 @@ def _logit(score: float) -> float:
     return float(np.log(score / (1 - score)))
 
 
-def compared_within(relevance: torch.Tensor, novelty: torch.Tensor) -> torch.Tensor:
+def strongest_cells(novelty: torch.Tensor) -> torch.Tensor:
+    """Where novelty [rows, cols] is strongest: indices into it, flattened."""
+    flat = novelty.flatten()
+    return (flat >= torch.quantile(flat, 1 - BEST_SHARE)).nonzero()[:, 0]
+
+
+def compared_within(relevance: torch.Tensor, strongest: torch.Tensor) -> torch.Tensor:
     """Relevance in proportion to that of the change of this pair that fits the words best, in [0, 1].
 
     Of several changes the words choose; where there is only one kind, they leave it alone.
 
     Args:
-        relevance: [rows, cols] in [0, 1].
-        novelty: [rows, cols] ≥ 0, the same grid.
+        relevance: [queries, rows, cols] in [0, 1].
+        strongest: the cells with the strongest changes, as `strongest_cells` gives them.
     """
-    strongest = novelty >= torch.quantile(novelty.flatten(), 1 - BEST_SHARE)
-    best = torch.quantile(relevance[strongest], 0.9).clamp(min=LEAST_BEST)
-    return (relevance / best).clamp(max=1)
+    best = torch.quantile(relevance.flatten(1)[:, strongest], 0.9, dim=1).clamp(min=LEAST_BEST)
+    return (relevance / best[:, None, None]).clamp(max=1)
 
 
-def gate(relevance: torch.Tensor, support: float, floor: float) -> torch.Tensor:
+def gate(relevance: torch.Tensor, support: float | torch.Tensor, floor: float) -> torch.Tensor:
     """The factor that words put on visual evidence, in [floor, 1].
 
     Words gate what the eye has found; they never find anything by themselves. And they
     gate only as far as they are understood, so a query nobody can read shows every change.
 
     Args:
-        relevance: [rows, cols] in [0, 1].
+        relevance: [..., rows, cols] in [0, 1].
         support: how far the query was understood, in [0, 1]; 0 leaves evidence as it is.
+            Of several queries: [queries, 1, 1].
         floor: what is left where relevance is 0, in [0, 1].
     """
     return 1 - support * (1 - floor) * (1 - relevance)
@@ -149,10 +155,9 @@ def pixel_factor(difference: np.ndarray, scene: np.ndarray) -> np.ndarray:
     return 1 + trust * (PIXEL_TRUST * excess / (excess + PIXEL_HALF) - PIXEL_DOUBT)
 
 
-def peak(values: np.ndarray, share: float = SCORE_PEAK_SHARE) -> float:
-    """Mean of the highest `share` of the values: one cell's noise is not a peak."""
-    flat = np.sort(values, axis=None)
-    return float(flat[-max(1, int(share * flat.size)) :].mean())
+def peak(ordered: np.ndarray, share: float = SCORE_PEAK_SHARE) -> float:
+    """Mean of the highest `share` of values in ascending order: one cell's noise is not a peak."""
+    return float(ordered[-max(1, int(share * ordered.size)) :].mean())
 
 
 def pair_score(after: np.ndarray, before: np.ndarray, wanted: Wanted = "any") -> float:
@@ -174,9 +179,13 @@ def pair_score(after: np.ndarray, before: np.ndarray, wanted: Wanted = "any") ->
 
 
 def _peak_and_middle(novelty: np.ndarray) -> tuple[float, float]:
-    """Of the cells in view; 0 and 0 where there are none."""
-    seen = novelty[~np.isnan(novelty)]
-    return (peak(seen), float(np.median(seen))) if seen.size else (0.0, 0.0)
+    """Mean of the highest, and median, of the cells in view; 0 and 0 where there are none."""
+    ordered = np.sort(novelty, axis=None)  # nan comes last
+    ordered = ordered[: ordered.size - np.count_nonzero(np.isnan(novelty))]
+    if not ordered.size:
+        return 0.0, 0.0
+    half = ordered.size // 2
+    return peak(ordered), float(ordered[half] + ordered[~half]) / 2
 
 
 def _one_sided(highest: float, middle: float, counter: float) -> float:

@@ -28,15 +28,26 @@ SCENE_LEAST = 1 / 150
 """What is left of a scene that the words surely do not mean."""
 
 
-def among_changes(novelty: torch.Tensor, relevance: torch.Tensor, support: float) -> torch.Tensor:
-    """Novelty [rows, cols], less where another change of the pair fits the words better.
+def among_changes(
+    novelty: torch.Tensor, strongest: torch.Tensor, relevance: torch.Tensor, support: float | torch.Tensor
+) -> torch.Tensor:
+    """Novelty, less where another change of the pair fits the words better: [queries, rows, cols].
 
     Args:
-        relevance: how well the words name the change of each cell, [rows, cols] in [0, 1].
-        support: how far the query was understood, in [0, 1].
+        novelty: [rows, cols] ≥ 0.
+        strongest: its `strongest_cells`.
+        relevance: how well the words name the change of each cell, [queries, rows, cols] in [0, 1].
+        support: how far the queries were understood, in [0, 1], as in `gate`.
     """
-    words = enlarge(relevance, novelty.shape)
-    return novelty * gate(compared_within(words, novelty), support, MAP_FLOOR)
+    words = enlarge_each(relevance, novelty.shape)
+    return novelty * gate(compared_within(words, strongest), support, MAP_FLOOR)
+
+
+def enlarge_each(values: torch.Tensor, size: tuple[int, ...] | torch.Size) -> torch.Tensor:
+    """[queries, rows, cols] brought to another grid by bilinear interpolation."""
+    if values.shape[1:] == torch.Size(size):
+        return values
+    return functional.interpolate(values[None], size=tuple(size), mode="bilinear", align_corners=False)[0]
 
 
 def among_things(novelty: torch.Tensor, likeness: torch.Tensor, support: float) -> torch.Tensor:

@@ -69,7 +69,7 @@ class FakeTowers:
         return before.text_aligned, after.text_aligned
 
     def relevance(self, cells: torch.Tensor, query: Query) -> torch.Tensor:
-        return relevance_by_prompts(cells, query, self._read_once, self.temperature)
+        return relevance_by_prompts(cells, [query], self._read_once, self.temperature)[0]
 
     def read_queries(self, queries: Sequence[Query]) -> None:
         pass

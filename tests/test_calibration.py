@@ -22,6 +22,7 @@ from argus_fiftyone.calibration import (
     peak,
     pixel_factor,
     smooth,
+    strongest_cells,
 )
 
 ALL = np.ones((8, 9), bool)
@@ -136,7 +137,7 @@ def test_smoothing_quietens_a_single_cell_and_keeps_a_plain_map():
 def test_the_peak_is_a_mean_of_the_highest_and_of_one_at_least():
     values = np.arange(1000.0)
     assert peak(values) == pytest.approx(997)
-    assert peak(np.array([[1.0, 5.0]])) == 5
+    assert peak(np.array([1.0, 5.0])) == 5
 
 
 def test_a_pair_without_novelty_scores_zero():
@@ -178,11 +179,12 @@ def test_of_several_changes_the_words_choose():
     novelty, fits = torch.zeros(20, 20), torch.full((20, 20), 0.1)
     novelty[2:5, 2:5] = novelty[14:17, 14:17] = 1.0
     fits[2:5, 2:5] = 0.6
-    chosen = compared_within(fits, novelty)
+    chosen = compared_within(fits[None], strongest_cells(novelty))[0]
     assert float(chosen[3, 3]) == 1.0
     assert float(chosen[15, 15]) == pytest.approx(0.1 / 0.6, abs=0.02)
 
 
 def test_where_there_is_only_one_kind_of_change_the_words_leave_it_alone():
     novelty = torch.rand(20, 20)
-    assert torch.allclose(compared_within(torch.full((20, 20), 0.3), novelty), torch.ones(20, 20))
+    alike = compared_within(torch.full((1, 20, 20), 0.3), strongest_cells(novelty))
+    assert torch.allclose(alike, torch.ones(20, 20))

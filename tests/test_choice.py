@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from argus_fiftyone.calibration import MAP_FLOOR
+from argus_fiftyone.calibration import MAP_FLOOR, strongest_cells
 from argus_fiftyone.choice import (
     NAMES_FROM,
     NAMES_LEAST,
@@ -84,6 +84,6 @@ def test_a_change_that_fits_the_words_worse_than_another_keeps_a_floor():
     novelty, relevance = torch.zeros(20, 20), torch.zeros(20, 20)
     novelty[0, :8] = 1
     relevance[0, :4] = 0.9
-    chosen = among_changes(novelty, relevance, 1.0)
+    chosen = among_changes(novelty, strongest_cells(novelty), relevance[None], 1.0)[0]
     assert torch.allclose(chosen[0, :4], torch.tensor(1.0))
     assert torch.allclose(chosen[0, 4:8], torch.tensor(MAP_FLOOR))

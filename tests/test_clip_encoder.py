@@ -1,5 +1,6 @@
 """The CLIP encoder: shapes, unit length, batches, prompts, and the golden file."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from argus_fiftyone.encoders.clip_checks import has_fast_bf16
 from argus_fiftyone.encoders.clip_encoder import ClipEncoder
 from argus_fiftyone.encoders.clip_names import RANDOM_NOTE
 from argus_fiftyone.encoders.protocol import Encoder, PictureFeatures
+from argus_fiftyone.query import parse_query
 
 
 @pytest.fixture(scope="module")
@@ -215,3 +217,14 @@ def test_only_the_last_few_grids_are_remembered(tiny: ClipEncoder):
     for cols in range(1, 9):
         tiny.encode_pictures([scene(8, 8 * cols)])
     assert len(tiny._grids) <= 4
+
+
+def test_queries_put_together_find_what_each_finds_alone(tiny: ClipEncoder):
+    (features,) = tiny.encode_pictures([scene(32, 48)])
+    weighed = replace(parse_query("a dent in the plate"), log_weights={"blur": 4.0, "a dent": -2.0})
+    queries = [parse_query("a missing screw"), parse_query("a crack in the road or a chip"), weighed]
+    together = tiny.relevance_of_each(features.text_aligned, queries)
+    for found, query in zip(together, queries, strict=True):
+        torch.testing.assert_close(found, tiny.relevance(features.text_aligned, query), atol=1e-6, rtol=0)
+    plain = tiny.relevance(features.text_aligned, replace(weighed, log_weights={}))
+    assert not torch.allclose(together[2], plain, atol=1e-3)

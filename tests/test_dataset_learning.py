@@ -54,7 +54,7 @@ class BrightnessEncoder(FakeEncoder):
         return before.text_aligned, after.text_aligned
 
     def relevance(self, cells: torch.Tensor, query: Query) -> torch.Tensor:
-        return relevance_by_prompts(cells, query, self.encode_text, self.temperature)
+        return relevance_by_prompts(cells, [query], self.encode_text, self.temperature)[0]
 
 
 class WholeQueryEncoder(BrightnessEncoder):

@@ -136,8 +136,12 @@ class ClipEncoder:
         return before.text_aligned, after.text_aligned
 
     def relevance(self, cells: torch.Tensor, query: Query) -> torch.Tensor:
-        """See `posterior`."""
-        return relevance_by_prompts(cells, query, self.encode_text, self.temperature)
+        """See `relevance_by_prompts`."""
+        return self.relevance_of_each(cells, [query])[0]
+
+    def relevance_of_each(self, cells: torch.Tensor, queries: Sequence[Query]) -> torch.Tensor:
+        """See `ReadsTogether`."""
+        return relevance_by_prompts(cells, queries, self.encode_text, self.temperature)
 
     def read_queries(self, queries: Sequence[Query]) -> None:
         """See `Encoder.read_queries`."""
