@@ -9,10 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from argus_fiftyone.answers import Comparison, answer
-from argus_fiftyone.encoders import Encoder
+from argus_fiftyone.cores import free_cores, side_by_side
+from argus_fiftyone.encoders import Encoder, PictureFeatures
+from argus_fiftyone.encoders.protocol import one_by_one
 from argus_fiftyone.evidence import Evidence, weigh
 from argus_fiftyone.pictures import read_picture
-from argus_fiftyone.prepared import Prepared, prepare, prepare_files
+from argus_fiftyone.prepared import Prepared, Sized, at_encoding_size, read_for
 from argus_fiftyone.query import Query
 from argus_fiftyone.settings import Settings
 
@@ -29,11 +31,16 @@ def compare_files(
     Raises:
         PictureError: if either file cannot be read.
     """
+    cell, resolution, longest = encoder.cell, settings.resolution, settings.map_size
     with ThreadPoolExecutor(1) as beside:
-        shown = beside.submit(read_picture, after, settings.map_size)
-        prepared = prepare_files(before, after, encoder.cell, settings.resolution)
-        comparison = answer(see(prepared, encoder), [query], encoder, settings)[0]
-        return shown.result(), comparison
+        reading = beside.submit(read_for, cell, resolution, before)
+        new, size = read_for(cell, resolution, after)
+        # What was decoded whole need not be decoded again to be shown.
+        whole = new.shape[:2] == size and max(size) <= longest
+        sized = at_encoding_size(reading.result()[0], new, cell, resolution, size)
+        shown = None if whole else beside.submit(read_picture, after, longest)
+        comparison = answer(see(sized, encoder), [query], encoder, settings)[0]
+        return shown.result() if shown else new, comparison
 
 
 def compare_pictures(
@@ -49,11 +56,31 @@ def compare_pictures(
         before, after: uint8 [height, width, 3] RGB, of any two sizes.
         queries: texts, or parsed queries; an empty text asks for any change.
     """
-    prepared = prepare(before, after, encoder.cell, settings.resolution)
-    return answer(see(prepared, encoder), queries, encoder, settings)
+    sized = at_encoding_size(before, after, encoder.cell, settings.resolution)
+    return answer(see(sized, encoder), queries, encoder, settings)
 
 
-def see(prepared: Prepared, encoder: Encoder) -> Evidence:
-    """The visual half of the corridor: encode both pictures and weigh what differs."""
-    old, new = encoder.encode_pictures(prepared.pictures)
+def see(pair: Sized, encoder: Encoder) -> Evidence:
+    """The visual half of the corridor: align, encode both pictures and weigh what differs."""
+    early = one_by_one(encoder) and free_cores() > 1
+    prepared, old, new = (_encoded_early if early else _encoded)(pair, encoder)
     return weigh(prepared, old, new, encoder)
+
+
+def _encoded(pair: Sized, encoder: Encoder) -> tuple[Prepared, PictureFeatures, PictureFeatures]:
+    prepared = pair.aligned()
+    old, new = encoder.encode_pictures(prepared.pictures)
+    return prepared, old, new
+
+
+def _encoded_early(pair: Sized, encoder: Encoder) -> tuple[Prepared, PictureFeatures, PictureFeatures]:
+    """The same, the after picture encoded while the before picture is brought into its frame."""
+
+    def aligned() -> tuple[Prepared, list[PictureFeatures]]:
+        prepared = pair.aligned()
+        stays = prepared.after is pair.after
+        return prepared, encoder.encode_pictures(prepared.pictures[:1] if stays else prepared.pictures)
+
+    (prepared, seen), early = side_by_side([aligned, lambda: encoder.encode_pictures([pair.after])])
+    old, new, *_ = [*seen, *early]
+    return prepared, old, new

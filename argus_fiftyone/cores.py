@@ -8,28 +8,129 @@ pieces of work on a core each wait once, and are rounded as on any other number 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+
+MOST_CORES = 4
+"""No pair falls into more pieces than these can use."""
+LARGE = 31 << 20
+"""Bytes; the largest block that glibc can be taught to keep."""
+
+
+def free_cores(on_cpu: bool = True) -> int:
+    """How many works `side_by_side` would run at once here.
+
+    Args:
+        on_cpu: whether the works compute on a CPU; a GPU takes them in turn.
+    """
+    if not on_cpu:
+        return 1
+    crew = getattr(_here, "crew", None)
+    return crew.count if crew else min(MOST_CORES, torch.get_num_threads())
 
 
 def side_by_side(works: Sequence[Callable[[], Any]], on_cpu: bool = True) -> list[Any]:
     """What each work gives, in order: at once as far as torch may use threads here, else in turn.
 
     A thread that torch gives one core, as those of a run over many pairs, does all itself.
+    A work may call this again: whichever core is idle then takes part.
     Works that need torch's inference mode have to enter it, since it holds for one thread.
 
     Args:
-        on_cpu: whether the works compute on a CPU; a GPU takes them in turn.
+        on_cpu: as in `free_cores`.
     """
-    cores = min(len(works), torch.get_num_threads()) if on_cpu else 1
-    if cores < 2:
+    count = free_cores(on_cpu)
+    if count < 2 or len(works) < 2:
         return [work() for work in works]
-    with one_core_threads(cores, "argus-core") as pool:
-        return [begun.result() for begun in [pool.submit(work) for work in works]]
+    tasks = [_Task(work) for work in works]
+    crew = getattr(_here, "crew", None)
+    if crew:
+        crew.offer(tasks)
+        crew.see_to(tasks)
+    else:
+        _with_crew(tasks, count)
+    return [task.outcome.result() for task in tasks]
+
+
+@dataclass(eq=False)
+class _Task:
+    work: Callable[[], Any]
+    outcome: Future[Any] = field(default_factory=Future)
+
+    def run(self) -> None:
+        try:
+            self.outcome.set_result(self.work())
+        except BaseException as error:  # belongs to whoever asked for the work
+            self.outcome.set_exception(error)
+
+
+class _Crew:
+    """Threads that share their tasks: who waits for a task in other hands takes another meanwhile."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._open: deque[_Task] = deque()
+        self._news = threading.Condition()
+
+    def offer(self, tasks: Sequence[_Task]) -> None:
+        """To be taken before what is open: they are pieces of a task that another may be waiting for."""
+        with self._news:
+            self._open.extendleft(reversed(tasks))
+            self._news.notify_all()
+
+    def join(self, tasks: Sequence[_Task]) -> None:
+        """Makes the calling thread one of the crew until these tasks are done."""
+        _here.crew = self
+        self.see_to(tasks)
+
+    def see_to(self, tasks: Sequence[_Task]) -> None:
+        """Returns when these tasks are done, by this thread or another."""
+        for task in tasks:
+            while not task.outcome.done():
+                self._help(task)
+
+    def _help(self, wanted: _Task) -> None:
+        """Run one task, the wanted one if nobody has it; wait where there is none."""
+        with self._news:
+            if wanted in self._open:
+                self._open.remove(wanted)
+                mine = wanted
+            elif self._open:
+                mine = self._open.popleft()
+            else:
+                if not wanted.outcome.done():
+                    self._news.wait()
+                return
+        mine.run()
+        with self._news:
+            self._news.notify_all()
+
+
+_here = threading.local()
+"""Which crew the thread is of."""
+
+
+def _with_crew(tasks: Sequence[_Task], count: int) -> None:
+    crew = _Crew(count)
+    crew.offer(tasks)
+    with one_core_threads(count, "argus-core") as pool:
+        for _ in range(count):
+            pool.submit(crew.join, tasks)
+
+
+def keep_freed_memory() -> None:
+    """Have the C library keep what one pair frees for the next.
+
+    glibc gives large blocks back at once, so that their pages are fetched and filled with zeros
+    anew for each pair, until it has seen a block of that size freed. No harm elsewhere.
+    """
+    torch.empty(LARGE, dtype=torch.uint8)
 
 
 @contextmanager

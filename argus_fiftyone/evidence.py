@@ -57,11 +57,20 @@ class Evidence:
 
 def weigh(prepared: Prepared, old: PictureFeatures, new: PictureFeatures, encoder: Encoder) -> Evidence:
     """Difference, pixels where they count, what is normal removed."""
-    text_aligned, (novelty, middle, scene) = side_by_side(
-        [partial(encoder.describe, old, new), partial(_novelties, prepared, old, new, encoder)],
+    alignment, grid = prepared.alignment, new.visual[0].shape[:2]
+    text_aligned, difference, scene, pixels, middle, guide = side_by_side(
+        [
+            partial(encoder.describe, old, new),
+            partial(visual_difference, old.visual, new.visual, encoder.level_weights),
+            partial(_scene, new, encoder.places, grid),
+            partial(_pixels, prepared, grid),
+            partial(_middle, alignment, old, new),
+            partial(_guide, prepared.after, grid),
+        ],
         on_cpu=old.visual[0].is_cpu,
     )
-    alignment = prepared.alignment
+    in_view = resize(alignment.in_view.astype(np.uint8), grid) > 0
+    novelty = _novelty(difference, pixels, scene, in_view)
     return Evidence(
         novelty=novelty,
         text_aligned=text_aligned,
@@ -69,24 +78,24 @@ def weigh(prepared: Prepared, old: PictureFeatures, new: PictureFeatures, encode
         outcome=alignment.outcome,
         warp=tuple(float(v) for v in alignment.warp.ravel()),
         size=prepared.size,
-        guide=_guide(prepared.after, scene.shape),
+        guide=guide,
         scene=scene,
         looked=_look(encoder.places, (old, novelty.before_novelty), (new, novelty.after_novelty)),
     )
 
 
-def _novelties(
-    prepared: Prepared, old: PictureFeatures, new: PictureFeatures, encoder: Encoder
-) -> tuple[Difference, Difference, np.ndarray]:
-    """Novelty above what is normal for its scene; novelty on the level in the middle; the scene."""
-    alignment, after = prepared.alignment, prepared.after
-    difference = visual_difference(old.visual, new.visual, encoder.level_weights)
-    grid = difference.after_novelty.shape[:2]
-    scene = two_scenes(
-        [new.visual[number] for number in encoder.places.levels] if encoder.places else [], grid
-    )
-    in_view = resize(alignment.in_view.astype(np.uint8), grid) > 0
-    pixels = pixel_difference(resize(alignment.before, grid), resize(after, grid))
+def _scene(new: PictureFeatures, places: PlaceReader | None, grid: tuple[int, ...]) -> np.ndarray:
+    return two_scenes([new.visual[number] for number in places.levels] if places else [], grid)
+
+
+def _pixels(prepared: Prepared, grid: tuple[int, ...]) -> np.ndarray:
+    return pixel_difference(resize(prepared.alignment.before, grid), resize(prepared.after, grid))
+
+
+def _novelty(
+    difference: Difference, pixels: np.ndarray, scene: np.ndarray, in_view: np.ndarray
+) -> Difference:
+    """Novelty above what is normal for its scene."""
     # The less, the more the light differs: how much single pixels add.
     factor = each_scene(scene, partial(pixel_factor, pixels))
     sides = []
@@ -94,7 +103,7 @@ def _novelties(
         calm = smooth(side.cpu().numpy())
         excess = each_scene(scene, lambda part, calm=calm: above_normal(calm, in_view & part))
         sides.append(torch.from_numpy((excess * factor).astype(np.float32)))
-    return Difference(*sides), _middle(alignment, old, new), scene
+    return Difference(*sides)
 
 
 def _look(

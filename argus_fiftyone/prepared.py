@@ -32,6 +32,25 @@ class Prepared:
         return self.alignment.before, self.after
 
 
+@dataclass(frozen=True)
+class Sized:
+    """A pair at the size of encoding, not yet aligned.
+
+    Attributes:
+        before, after: uint8 [height, width, 3] RGB.
+        size: as `Prepared.size`.
+    """
+
+    before: np.ndarray
+    after: np.ndarray
+    size: tuple[int, int]
+
+    def aligned(self) -> Prepared:
+        """The pair in one frame and at one exposure; most often the after picture is left as it is."""
+        alignment, after = _evenly_exposed(align(self.before, self.after), self.after)
+        return Prepared(alignment, after, self.size)
+
+
 def prepare_files(
     before: str | os.PathLike[str], after: str | os.PathLike[str], cell: int, resolution: int
 ) -> Prepared:
@@ -40,15 +59,31 @@ def prepare_files(
     Raises:
         PictureError: if either file cannot be read.
     """
-    # One cell more, since the short side may be rounded up to a whole cell.
-    (old, _), (new, size) = (read_scaled(path, resolution + cell) for path in (before, after))
+    (old, _), (new, size) = (read_for(cell, resolution, path) for path in (before, after))
     return prepare(old, new, cell, resolution, size)
+
+
+def read_for(cell: int, resolution: int, path: str | os.PathLike[str]) -> tuple[np.ndarray, tuple[int, int]]:
+    """A picture no larger than the encoder needs it, and the (height, width) the file has.
+
+    Raises:
+        PictureError: if the file cannot be read.
+    """
+    # One cell more, since the short side may be rounded up to a whole cell.
+    return read_scaled(path, resolution + cell)
 
 
 def prepare(
     before: np.ndarray, after: np.ndarray, cell: int, resolution: int, size: tuple[int, int] | None = None
 ) -> Prepared:
-    """Bring two pictures to one size and one frame.
+    """Bring two pictures to one size and one frame; see `at_encoding_size`."""
+    return at_encoding_size(before, after, cell, resolution, size).aligned()
+
+
+def at_encoding_size(
+    before: np.ndarray, after: np.ndarray, cell: int, resolution: int, size: tuple[int, int] | None = None
+) -> Sized:
+    """Bring two pictures to the size of encoding.
 
     Args:
         before, after: uint8 [height, width, 3] RGB, of any two sizes.
@@ -57,10 +92,8 @@ def prepare(
         size: (height, width) of the after picture before it was scaled down; None: as it is.
     """
     height, width = size or after.shape[:2]
-    at_encoding = encoding_size((height, width), cell, resolution)
-    after = resize(after, at_encoding)
-    alignment, after = _evenly_exposed(align(resize(before, at_encoding), after), after)
-    return Prepared(alignment, after, (height, width))
+    target = encoding_size((height, width), cell, resolution)
+    return Sized(resize(before, target), resize(after, target), (height, width))
 
 
 def encoding_size(size: tuple[int, int], cell: int, longest: int) -> tuple[int, int]:

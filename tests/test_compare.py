@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from fake_towers import FakeTowers
+from PIL import Image
 from surfaces import PASTED, compress, draw_plate, draw_surface, move, paste_object, relight, shift
 
 from argus_fiftyone.compare import compare_files, compare_pictures
-from argus_fiftyone.pictures import PictureError, write_png
+from argus_fiftyone.pictures import PictureError, read_picture, write_png
 from argus_fiftyone.prepared import encoding_size
 from argus_fiftyone.query import parse_query
 from argus_fiftyone.settings import Settings
@@ -49,6 +51,27 @@ def test_an_empty_query_asks_for_any_change_and_needs_no_words(surface):
     (answer,) = compare_pictures(surface, paste_object(surface), [""], towers, SMALL)
     assert towers.texts == 0
     assert (answer.query, answer.query_support) == ("", 0)
+
+
+@pytest.mark.parametrize("gain", [0.6, 1.0, 1.6])
+def test_a_picture_encoded_early_gives_the_same_answer(surface, gain: float, monkeypatch):
+    before, after = surface, relight(paste_object(surface), gain)
+    at_once = compare_pictures(before, after, ["a bolt"], FakeTowers(), SMALL)[0]
+    monkeypatch.setattr(FakeTowers, "one_by_one", True, raising=False)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    early = compare_pictures(before, after, ["a bolt"], FakeTowers(), SMALL)[0]
+    assert (early.score, early.alignment) == (at_once.score, at_once.alignment)
+    assert ("exposure" in early.alignment) == (gain != 1)
+    assert np.array_equal(early.heatmap, at_once.heatmap)
+
+
+@pytest.mark.parametrize(("size", "most"), [((90, 120), 2048), ((90, 120), 64), ((600, 900), 2048)])
+def test_the_after_picture_is_shown_as_read(tmp_path, size: tuple[int, int], most: int):
+    paths, random = (tmp_path / "before.jpg", tmp_path / "after.jpg"), np.random.default_rng(1)
+    for path in paths:
+        Image.fromarray(random.integers(0, 256, (*size, 3), np.uint8)).save(path)
+    shown, _ = compare_files(*paths, "", FakeTowers(), replace(SMALL, map_size=most))
+    assert np.array_equal(shown, read_picture(paths[1], most))
 
 
 @pytest.mark.parametrize("query", ["", "a new bolt", "a missing bolt"])

@@ -7,7 +7,7 @@ import threading
 import pytest
 import torch
 
-from argus_fiftyone.cores import one_core, one_core_threads, side_by_side
+from argus_fiftyone.cores import free_cores, one_core, one_core_threads, side_by_side
 
 
 @pytest.fixture
@@ -56,3 +56,46 @@ def test_an_error_in_one_work_reaches_the_caller():
 
     with pytest.raises(ValueError, match="no such level"):
         side_by_side([where, fail])
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_an_idle_core_takes_part_in_what_another_works_on():
+    meeting = threading.Barrier(2, timeout=60)
+
+    def large() -> list[tuple[int, str]]:
+        return side_by_side([lambda: (meeting.wait(), *where())[1:]] * 2)
+
+    (pieces, quick) = side_by_side([large, where])
+    assert [threads for threads, _ in pieces] == [1, 1]
+    assert len({name for _, name in pieces}) == 2
+    assert quick[0] == 1
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_an_error_in_a_piece_of_a_work_reaches_the_caller():
+    def fail() -> None:
+        raise ValueError("no such level")
+
+    with pytest.raises(ValueError, match="no such level"):
+        side_by_side([lambda: side_by_side([where, fail]), where])
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_works_within_works_come_back_in_order():
+    def count(start: int, depth: int) -> list[int]:
+        if not depth:
+            return [start]
+        half = 2 ** (depth - 1)
+        parts = side_by_side([lambda: count(start, depth - 1), lambda: count(start + half, depth - 1)])
+        return [number for part in parts for number in part]
+
+    assert count(0, 6) == list(range(64))
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_free_cores_are_those_that_works_would_run_on():
+    assert free_cores() == 2
+    assert free_cores(on_cpu=False) == 1
+    assert side_by_side([free_cores, free_cores]) == [2, 2]
+    with one_core_threads(1, "lane") as lane:
+        assert lane.submit(free_cores).result() == 1

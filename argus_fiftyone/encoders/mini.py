@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from argus_fiftyone.cores import one_core, side_by_side
+from argus_fiftyone.cores import keep_freed_memory, one_core, side_by_side
 from argus_fiftyone.encoders import mini_weights
 from argus_fiftyone.encoders.mini_fused import fused
 from argus_fiftyone.encoders.mini_head import TEXT_SIZE, MiniHead
@@ -36,6 +36,7 @@ class MiniEncoder:
 
     name = "mini"
     note = ""
+    one_by_one = True
     cell = 32
     temperature = 10.0
     level_weights = (1.0, 4.0, 4.0, 2.0, 1.0, 3.0, 3.0, 2.0)
@@ -44,6 +45,7 @@ class MiniEncoder:
         self.device = torch.device(device)
         self._tower = MiniTower.load(mini_weights.checked(mini_weights.IMAGE_TOWER)).to(self.device)
         self._maps = fused(self._tower) if self.device.type == "cpu" else self._tower
+        keep_freed_memory()
         self._text = MiniText(mini_weights.checked(mini_weights.TEXT_TOWER), self.device)
         self._head = MiniHead.load(self.device)
         self._known: dict[str, torch.Tensor] = {}
@@ -53,10 +55,12 @@ class MiniEncoder:
     def encode_pictures(self, pictures: Sequence[np.ndarray]) -> list[PictureFeatures]:
         _require_one_size(pictures, self.cell)
         if self.device.type != "cpu":
-            return self._features(pictures)
-        # One by one: the maps of two would outgrow the caches.
-        found = side_by_side([partial(self._features, [picture]) for picture in pictures])
-        return [features for one in found for features in one]
+            return self._features(*(self._seen(pictures, half) for half in (False, True)))
+        # One by one: the maps of two would outgrow the caches. The longer pieces of work first.
+        pieces = [partial(self._seen, [picture], half) for half in (False, True) for picture in pictures]
+        found = side_by_side(pieces)
+        both = zip(found[: len(pictures)], found[len(pictures) :], strict=True)
+        return [features for whole, half in both for features in self._features(whole, half)]
 
     @torch.inference_mode()
     def encode_text(self, prompts: Sequence[str]) -> torch.Tensor:
@@ -89,19 +93,18 @@ class MiniEncoder:
         return float(self._head.understood(self._embed(known)).max()) if known else 0.0
 
     @torch.inference_mode()
-    def _features(self, pictures: Sequence[np.ndarray]) -> list[PictureFeatures]:
-        """Features of pictures of one size, seen at that size and at half of it."""
-        sizes = pictures, [_half(picture, self.cell) for picture in pictures]
-        stages, halves = (self._stages(_as_input(size, self.cell).to(self.device)) for size in sizes)
+    def _seen(self, pictures: Sequence[np.ndarray], half: bool) -> list[torch.Tensor]:
+        """Raw block outputs [batch, channels, rows, cols] of pictures of one size, stride 4 first."""
+        shown = [_half(picture, self.cell) for picture in pictures] if half else pictures
+        return self._maps(_as_input(shown, self.cell).to(self.device))
+
+    def _features(self, stages: list[torch.Tensor], halves: list[torch.Tensor]) -> list[PictureFeatures]:
+        """Features of pictures seen at their own and at half their size."""
         levels = [stage.permute(0, 2, 3, 1) for stage in (*stages, *halves)]
         means = functional.normalize(stages[-1].mean(dim=(2, 3)), dim=-1)
         no_cells = means.new_empty(0, 0, TEXT_SIZE)
         each = zip(means, *levels, strict=True)
         return [PictureFeatures(tuple(visual), no_cells, mean) for mean, *visual in each]
-
-    def _stages(self, batch: torch.Tensor) -> list[torch.Tensor]:
-        """Raw block outputs [batch, channels, rows, cols], stride 4 first."""
-        return self._maps(batch)
 
     def _embed(self, prompts: Sequence[str]) -> torch.Tensor:
         """MiniLM vectors [prompts, 384], unit length; each wording is read once."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from argus_fiftyone.cores import side_by_side
 from argus_fiftyone.encoders.mini_match import EVIDENCE, FOLDED, SeenPair, resized, see
 
 WEIGHTS = Path(__file__).with_name("mini_head.safetensors")
@@ -137,10 +139,18 @@ class MiniHead(nn.Module):
     @torch.inference_mode()
     def describe_both(self, seen: SeenPair) -> tuple[ChangeDescription, ChangeDescription]:
         """`describe` of a pair and of the same pair swapped, for the price of one."""
-        visual = seen.visual()
-        forth, back = self._both_orders(seen)
-        return self._told(visual, *_fair(forth, back)), self._told(visual, *_fair(back, forth))
+        visual, standardised = seen.visual(), self._standardised(seen)
+        orders = standardised, standardised.swapped()
+        forth, back = side_by_side([partial(self._read_alone, order) for order in orders], visual.is_cpu)
+        fair = _fair(forth, back), _fair(back, forth)
+        one, other = side_by_side([partial(self._told, visual, *way) for way in fair], visual.is_cpu)
+        return one, other
 
+    @torch.inference_mode()
+    def _read_alone(self, seen: SeenPair) -> tuple[Tensor, Tensor, Tensor]:
+        return self._read(seen)
+
+    @torch.inference_mode()
     def _told(
         self, visual: Tensor, embedding: Tensor, changed: Tensor, direction: Tensor
     ) -> ChangeDescription:

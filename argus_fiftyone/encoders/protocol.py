@@ -127,6 +127,14 @@ class Encoder(Protocol):
         ...
 
 
+def one_by_one(encoder: Encoder) -> bool:
+    """Whether it sees each picture by itself on a core of its own, so that one may come before the other.
+
+    An encoder says so by an attribute of that name.
+    """
+    return getattr(encoder, "one_by_one", False)
+
+
 class EncoderUnavailable(Exception):
     """The encoder cannot run here; the message says why and names the ways out."""
 
