@@ -19,6 +19,7 @@ OTHER_DIRECTION = 0.4
 
 EDGE_REACH = 3
 """Half the guided filter's window, in pixels of the guide."""
+EVENLY = np.full(2 * EDGE_REACH + 1, 1 / (2 * EDGE_REACH + 1), np.float32)
 EDGE_NOISE = 1e-3
 """Variance of grey, in [0, 1]², below which a difference in the guide is no edge."""
 
@@ -103,12 +104,13 @@ def follow_edges(signed: np.ndarray, guide: Guide) -> np.ndarray:
     guided = _box(slope) * guide.grey + _box(mean - slope * guide.mean)
     # A linear fit may overshoot into the other sign, which would name a direction nobody saw.
     sign = np.sign(coarse)
-    guided = np.clip(guided, np.minimum(sign, 0), np.maximum(sign, 0))
-    return ((coarse + guided) / 2).astype(np.float32)
+    guided = sign * np.clip(sign * guided, 0, 1)
+    return ((coarse + guided) / 2).astype(np.float32, copy=False)
 
 
 def _box(values: np.ndarray) -> np.ndarray:
-    return cv2.blur(values, (2 * EDGE_REACH + 1,) * 2)
+    # Two passes in float32; `cv2.blur` sums in float64, which takes half as long again.
+    return cv2.sepFilter2D(values, -1, EVENLY, EVENLY)
 
 
 def upsample(signed: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -147,18 +149,24 @@ def find_regions(
         faintest = 0.6 * threshold
         shown = (heatmap >= faintest if sign > 0 else heatmap <= -faintest).view(np.uint8)
         first_col, first_row, cols, rows = cv2.boundingRect(shown)
-        count, labels, stats, _ = cv2.connectedComponentsWithStats(
-            shown[first_row : first_row + rows, first_col : first_col + cols]
+        part = shown[first_row : first_row + rows, first_col : first_col + cols]
+        # This algorithm counts boxes and areas in half the time that OpenCV's default takes.
+        count, labels, stats, _ = cv2.connectedComponentsWithStatsWithAlgorithm(
+            part, 8, cv2.CV_32S, cv2.CCL_BBDT
         )
         for index in range(1, count):
             left, top, width, height, area = (int(v) for v in stats[index])
+            if area < smallest:
+                continue
             mask = labels[top : top + height, left : left + width] == index
             left, top = left + first_col, top + first_row
-            score = float((sign * heatmap[top : top + height, left : left + width][mask]).max())
-            if area < smallest or score < threshold:
+            inside = mask.view(np.uint8)
+            least, most, *_ = cv2.minMaxLoc(heatmap[top : top + height, left : left + width], inside)
+            score = most if sign > 0 else -least
+            if score < threshold:
                 continue
             box = _as_fractions(left, top, width, height, heatmap.shape)
-            share = float(_part(changed, box, mask.shape)[mask].mean())
+            share = cv2.mean(_part(changed, box, mask.shape), inside)[0]
             regions.append(Region(box, mask, _direction(sign, share), score, area))
     return sorted(regions, key=lambda region: -region.score)
 
@@ -168,7 +176,8 @@ def _part(values: np.ndarray, box: tuple[float, float, float, float], size: tupl
     places = []
     for first, extent, cells, pixels in zip(box[1::-1], box[3:1:-1], values.shape, size, strict=True):
         places.append(((first + extent * (np.arange(pixels) + 0.5) / pixels) * cells).astype(int))
-    return values[np.ix_(*places)]
+    rows, cols = places
+    return values[rows].take(cols, axis=1)
 
 
 def _direction(sign: int, changed_share: float) -> Direction:
