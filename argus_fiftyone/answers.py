@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -28,8 +28,10 @@ from argus_fiftyone.pictures import MAP_ERROR, SmoothMap, fitted_size
 from argus_fiftyone.query import Query, parse_query
 from argus_fiftyone.settings import Settings
 
+QUERIES_TOGETHER = 32
+"""Queries whose words are held against a pair at once; more would only need more memory."""
 CELLS_TOGETHER = 2**16
-"""Queries are read together on so many cells in all: more of them would outgrow a core's cache."""
+"""Cells on which queries are weighed at once, in all: more of them would outgrow a core's cache."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,7 @@ def answer(
     """What the evidence says to each query, in order; costs no encoding of pictures."""
     parsed = [query if isinstance(query, Query) else parse_query(query) for query in queries]
     shared = _Shared(evidence, Guide(evidence.guide), encoder)
-    # What an encoder says of places is asked for one query at a time.
-    most = 1 if encoder.places else max(1, CELLS_TOGETHER // evidence.scene.size)
-    groups = (parsed[start : start + most] for start in range(0, len(parsed), most))
+    groups = (parsed[start : start + QUERIES_TOGETHER] for start in range(0, len(parsed), QUERIES_TOGETHER))
     return [_answer(*meant, shared, settings) for group in groups for meant in _meant(group, shared)]
 
 
@@ -149,30 +149,41 @@ def _meant(
     evidence, encoder = shared.evidence, shared.encoder
     support = [0.0 if query.is_open else encoder.understands([query.text]) for query in queries]
     told = [(query, understood) for query, understood in zip(queries, support, strict=True) if understood]
-    chosen = iter(_chosen(told, shared))
+    chosen = _chosen(told, shared)
     for query, understood in zip(queries, support, strict=True):
         yield query, understood, *(next(chosen) if understood else (evidence.novelty, evidence.middle))
 
 
-def _chosen(told: Sequence[tuple[Query, float]], shared: _Shared) -> Iterable[tuple[Difference, Difference]]:
+def _chosen(told: Sequence[tuple[Query, float]], shared: _Shared) -> Iterator[tuple[Difference, Difference]]:
     """The evidence's two novelties as far as the words mean them, for each query and its support.
 
     Together, since the arithmetic of one query on a small grid is nothing beside the calls: of
     twenty queries put to CLIP at 448 px, a quarter of the time.
     """
-    if not told:
-        return []
-    queries, support = [query for query, _ in told], torch.tensor([support for _, support in told])
-    relevance = relevance_of_each(shared.encoder, shared.text_aligned, queries).cpu().chunk(2, dim=1)
-    novelty, middle = (
-        _by_places(*told[0], shared) if shared.encoder.places else (shared.novelty, shared.middle)
-    )
-    untouched = novelty is shared.novelty
-    strongest = shared.strongest if untouched else [strongest_cells(n) for n in novelty]
-    support = support[:, None, None]
-    left = [gate(words, support, FLOOR) for words in relevance]
+    encoder, cells = shared.encoder, shared.evidence.scene.size
+    # What an encoder says of places is asked for one query at a time.
+    most = 1 if encoder.places else max(1, CELLS_TOGETHER // cells)
+    queries = [query for query, _ in told]
+    relevance = relevance_of_each(encoder, shared.text_aligned, queries).cpu()
+    for start in range(0, len(told), most):
+        some = slice(start, start + most)
+        yield from _weighed(told[some], relevance[some], shared)
+
+
+def _weighed(
+    told: Sequence[tuple[Query, float]], relevance: torch.Tensor, shared: _Shared
+) -> Iterator[tuple[Difference, Difference]]:
+    """As `_chosen`, the queries' relevance [queries, rows, cols] known, that of the after picture below."""
+    novelty, middle, strongest = shared.novelty, shared.middle, shared.strongest
+    if shared.encoder.places:
+        novelty, middle = _by_places(*told[0], shared)
+    if novelty is not shared.novelty:
+        strongest = [strongest_cells(n) for n in novelty]
+    support = torch.tensor([understood for _, understood in told])[:, None, None]
+    sides = relevance.chunk(2, dim=1)
+    left = [gate(words, support, FLOOR) for words in sides]
     middle = [n * enlarge_each(factor, n.shape) for n, factor in zip(middle, left, strict=True)]
-    novelty = [among_changes(*each, support) for each in zip(novelty, strongest, relevance, strict=True)]
+    novelty = [among_changes(*each, support) for each in zip(novelty, strongest, sides, strict=True)]
     return zip(_by_query(novelty), _by_query(middle), strict=True)
 
 
