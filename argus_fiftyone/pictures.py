@@ -20,10 +20,10 @@ MAP_ERROR = MAP_GRAIN / MAP_STEPS
 """A drawn heatmap differs by less than this from the cells it is drawn from."""
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-PNG_LEFT = 1
-"""PNG's name for rows written as differences from the pixel to the left."""
-PNG_STRIP = 64
-"""Rows that are packed at a time."""
+PNG_UP = 2
+"""PNG's name for rows written as differences from the row above; a 15th smaller than those to the left."""
+PNG_STRIP = 2**18
+"""Bytes that are packed at a time: fewer cost calls, more outgrow a core's cache."""
 
 ORIENTATION = 0x0112
 """The EXIF tag that says how a camera was held; 5 to 8 exchange height and width."""
@@ -210,22 +210,22 @@ def grey_png(levels: np.ndarray) -> bytes:
     that is asked for in large pieces costs as much as the packing.
     """
     height, width = levels.shape
-    packer = isal_zlib.compressobj(1)
-    strips = (levels[top : top + PNG_STRIP] for top in range(0, height, PNG_STRIP))
-    packed = [*(packer.compress(_differences(strip)) for strip in strips), packer.flush()]
+    packer, rows = isal_zlib.compressobj(1), max(1, PNG_STRIP // levels[0].nbytes)
+    strips = (_differences(levels, top, min(top + rows, height)) for top in range(0, height, rows))
+    packed = [*(packer.compress(strip) for strip in strips), packer.flush()]
     header = struct.pack(">IIBBBBB", width, height, 8 * levels.dtype.itemsize, 0, 0, 0, 0)
     parts = ((b"IHDR", header), (b"IDAT", b"".join(packed)), (b"IEND", b""))
     return PNG_SIGNATURE + b"".join(_png_chunk(name, data) for name, data in parts)
 
 
-def _differences(levels: np.ndarray) -> np.ndarray:
+def _differences(levels: np.ndarray, top: int, bottom: int) -> np.ndarray:
     """Rows as PNG wants them before packing: a byte that names the filter, then each byte's difference."""
-    deep = levels.dtype.itemsize
-    pixels = np.ascontiguousarray(levels, levels.dtype.newbyteorder(">")).view(np.uint8)
-    rows = np.empty((pixels.shape[0], 1 + pixels.shape[1]), np.uint8)
-    rows[:, 0] = PNG_LEFT
-    rows[:, 1 : 1 + deep] = pixels[:, :deep]
-    np.subtract(pixels[:, deep:], pixels[:, :-deep], out=rows[:, 1 + deep :])
+    above = levels[max(0, top - 1) : bottom]
+    pixels = np.ascontiguousarray(above, levels.dtype.newbyteorder(">")).view(np.uint8)
+    rows = np.empty((bottom - top, 1 + pixels.shape[1]), np.uint8)
+    rows[:, 0] = PNG_UP
+    rows[0, 1:] = pixels[0]  # of the picture's first row, above which PNG sees zeros; else overwritten
+    np.subtract(pixels[1:], pixels[:-1], out=rows[len(rows) - len(pixels) + 1 :, 1:])
     return rows
 
 
