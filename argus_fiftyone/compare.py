@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
 from argus_fiftyone.answers import Comparison, answer
-from argus_fiftyone.cores import free_cores, side_by_side
+from argus_fiftyone.cores import free_cores, in_pieces, side_by_side
 from argus_fiftyone.encoders import Encoder, PictureFeatures
 from argus_fiftyone.encoders.protocol import one_by_one
 from argus_fiftyone.evidence import Evidence, weigh
@@ -17,6 +19,8 @@ from argus_fiftyone.pictures import read_picture
 from argus_fiftyone.prepared import Prepared, Sized, at_encoding_size, read_for
 from argus_fiftyone.query import Query
 from argus_fiftyone.settings import Settings
+
+T = TypeVar("T")
 
 
 def compare_files(
@@ -32,15 +36,20 @@ def compare_files(
         PictureError: if either file cannot be read.
     """
     cell, resolution, longest = encoder.cell, settings.resolution, settings.map_size
-    with ThreadPoolExecutor(1) as beside:
-        reading = beside.submit(read_for, cell, resolution, before)
-        new, size = read_for(cell, resolution, after)
+
+    def walk(beside: ThreadPoolExecutor) -> tuple[np.ndarray, Comparison]:
+        (old, _), (new, size) = side_by_side(
+            [partial(read_for, cell, resolution, path) for path in (before, after)]
+        )
         # What was decoded whole need not be decoded again to be shown.
         whole = new.shape[:2] == size and max(size) <= longest
-        sized = at_encoding_size(reading.result()[0], new, cell, resolution, size)
         shown = None if whole else beside.submit(read_picture, after, longest)
+        sized = at_encoding_size(old, new, cell, resolution, size)
         comparison = answer(see(sized, encoder), [query], encoder, settings)[0]
         return shown.result() if shown else new, comparison
+
+    with ThreadPoolExecutor(1) as beside:
+        return _walked(partial(walk, beside), encoder)
 
 
 def compare_pictures(
@@ -57,7 +66,12 @@ def compare_pictures(
         queries: texts, or parsed queries; an empty text asks for any change.
     """
     sized = at_encoding_size(before, after, encoder.cell, settings.resolution)
-    return answer(see(sized, encoder), queries, encoder, settings)
+    return _walked(lambda: answer(see(sized, encoder), queries, encoder, settings), encoder)
+
+
+def _walked(walk: Callable[[], T], encoder: Encoder) -> T:
+    """The corridor from end to end, in pieces for all cores unless the encoder wants them all at once."""
+    return in_pieces(walk) if one_by_one(encoder) else walk()
 
 
 def see(pair: Sized, encoder: Encoder) -> Evidence:

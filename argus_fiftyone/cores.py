@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+
+T = TypeVar("T")
 
 MOST_CORES = 4
 """No pair falls into more pieces than these can use."""
@@ -45,16 +47,23 @@ def side_by_side(works: Sequence[Callable[[], Any]], on_cpu: bool = True) -> lis
     Args:
         on_cpu: as in `free_cores`.
     """
-    count = free_cores(on_cpu)
-    if count < 2 or len(works) < 2:
+    if len(works) < 2 or free_cores(on_cpu) < 2:
         return [work() for work in works]
-    tasks = [_Task(work) for work in works]
-    crew = getattr(_here, "crew", None)
+    return _shared(works)
+
+
+def in_pieces(work: Callable[[], T]) -> T:
+    """What the work gives, on one core; of what it does side by side, idle cores take their part."""
+    return work() if free_cores() < 2 else _shared([work])[0]
+
+
+def _shared(works: Sequence[Callable[[], Any]]) -> list[Any]:
+    tasks, crew = [_Task(work) for work in works], getattr(_here, "crew", None)
     if crew:
         crew.offer(tasks)
         crew.see_to(tasks)
     else:
-        _with_crew(tasks, count)
+        _with_crew(tasks, free_cores())
     return [task.outcome.result() for task in tasks]
 
 

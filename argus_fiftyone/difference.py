@@ -67,14 +67,42 @@ def visual_difference(
         ValueError: if the levels do not match in number or grid.
     """
     _require_matching(before, after, weights)
-    size = before[0].shape[:2]
-    sides = [torch.zeros(size, device=before[0].device) for _ in range(2)]
-    for old, new, weight in zip(before, after, weights, strict=True):
+    return over_levels(level_novelties(before, after, reach), weights)
+
+
+@dataclass(frozen=True)
+class LevelNovelty:
+    """Novelty of the after and of the before picture on one level, each [rows, cols] in [0, 2].
+
+    Attributes:
+        near, anywhere: against the surroundings of the place, and the whole, of the other picture.
+        texture: how much there is to see in each cell, [rows, cols] in (0, 1].
+    """
+
+    near: tuple[torch.Tensor, torch.Tensor]
+    anywhere: tuple[torch.Tensor, torch.Tensor]
+    texture: torch.Tensor
+
+
+def level_novelties(
+    before: Sequence[torch.Tensor], after: Sequence[torch.Tensor], reach: int = 2
+) -> list[LevelNovelty]:
+    """What `visual_difference` adds up, level by level; arguments as there."""
+    novelties = []
+    for old, new in zip(before, after, strict=True):
         texture = _texture(old, new)
-        old, new = (unit_cells(level) for level in (old, new))
-        near, anywhere = both_novelties(new, old, reach)
-        for side, local, overall in zip(sides, near, anywhere, strict=True):
-            side += weight / sum(weights) * enlarge(texture * (local + overall) / 2, size)
+        near, anywhere = both_novelties(unit_cells(new), unit_cells(old), reach)
+        novelties.append(LevelNovelty(near, anywhere, texture))
+    return novelties
+
+
+def over_levels(novelties: Sequence[LevelNovelty], weights: Sequence[float]) -> Difference:
+    """The levels' weighed mean on the grid of the first."""
+    size, total = novelties[0].texture.shape, sum(weights)
+    sides = [torch.zeros(size, device=novelties[0].texture.device) for _ in range(2)]
+    for level, weight in zip(novelties, weights, strict=True):
+        for side, near, anywhere in zip(sides, level.near, level.anywhere, strict=True):
+            side += weight / total * enlarge(level.texture * (near + anywhere) / 2, size)
     return Difference(*sides)
 
 

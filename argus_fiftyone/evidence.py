@@ -9,15 +9,13 @@ import cv2
 import numpy as np
 import torch
 
-from argus_fiftyone.alignment import Alignment
 from argus_fiftyone.calibration import above_normal, pixel_factor, smooth
 from argus_fiftyone.cores import side_by_side
 from argus_fiftyone.difference import (
     Difference,
+    level_novelties,
+    over_levels,
     pixel_difference,
-    unit_cells,
-    visual_difference,
-    window_novelty,
 )
 from argus_fiftyone.encoders import Encoder, PictureFeatures, PlaceReader
 from argus_fiftyone.pictures import resize
@@ -58,13 +56,12 @@ class Evidence:
 def weigh(prepared: Prepared, old: PictureFeatures, new: PictureFeatures, encoder: Encoder) -> Evidence:
     """Difference, pixels where they count, what is normal removed."""
     alignment, grid = prepared.alignment, new.visual[0].shape[:2]
-    text_aligned, difference, scene, pixels, middle, guide = side_by_side(
+    text_aligned, (difference, middle), scene, pixels, guide = side_by_side(
         [
             partial(encoder.describe, old, new),
-            partial(visual_difference, old.visual, new.visual, encoder.level_weights),
+            partial(_differences, old, new, encoder),
             partial(_scene, new, encoder.places, grid),
             partial(_pixels, prepared, grid),
-            partial(_middle, alignment, old, new),
             partial(_guide, prepared.after, grid),
         ],
         on_cpu=old.visual[0].is_cpu,
@@ -74,7 +71,7 @@ def weigh(prepared: Prepared, old: PictureFeatures, new: PictureFeatures, encode
     return Evidence(
         novelty=novelty,
         text_aligned=text_aligned,
-        middle=middle,
+        middle=_within(alignment.in_view, middle),
         outcome=alignment.outcome,
         warp=tuple(float(v) for v in alignment.warp.ravel()),
         size=prepared.size,
@@ -109,15 +106,24 @@ def _novelty(
 def _look(
     places: PlaceReader | None, *sides: tuple[PictureFeatures, torch.Tensor]
 ) -> tuple[torch.Tensor, ...]:
-    return tuple(places.look(*side) for side in sides) if places else ()
+    looks = [partial(places.look, *side) for side in sides] if places else []
+    return tuple(side_by_side(looks, on_cpu=sides[0][0].visual[0].is_cpu))
 
 
-def _middle(alignment: Alignment, old: PictureFeatures, new: PictureFeatures) -> Difference:
-    """Novelty on one level only, the one whose peaks tell nuisance from change best."""
-    level = min(MIDDLE_LEVEL, len(new.visual) - 1)
-    sides = window_novelty(unit_cells(new.visual[level]), unit_cells(old.visual[level]), reach=2)
-    in_view = torch.from_numpy(resize(alignment.in_view.astype(np.uint8), tuple(sides[0].shape)) > 0)
-    return Difference(*(side.cpu().where(in_view, torch.nan) for side in sides))
+def _differences(
+    old: PictureFeatures, new: PictureFeatures, encoder: Encoder
+) -> tuple[Difference, Difference]:
+    """Novelty over all levels, and on one level only, whose peaks tell nuisance from change best."""
+    levels = level_novelties(old.visual, new.visual)
+    middle = levels[min(MIDDLE_LEVEL, len(levels) - 1)]
+    return over_levels(levels, encoder.level_weights), Difference(*middle.near)
+
+
+def _within(in_view: np.ndarray, difference: Difference) -> Difference:
+    """The difference where the before picture reaches, nan elsewhere."""
+    sides = difference.after_novelty, difference.before_novelty
+    seen = torch.from_numpy(resize(in_view.astype(np.uint8), tuple(sides[0].shape)) > 0)
+    return Difference(*(side.cpu().where(seen, torch.nan) for side in sides))
 
 
 def _guide(after: np.ndarray, grid: tuple[int, ...]) -> np.ndarray:

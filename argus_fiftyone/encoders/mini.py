@@ -36,13 +36,13 @@ class MiniEncoder:
 
     name = "mini"
     note = ""
-    one_by_one = True
     cell = 32
     temperature = 10.0
     level_weights = (1.0, 4.0, 4.0, 2.0, 1.0, 3.0, 3.0, 2.0)
 
     def __init__(self, device: str = "cpu"):
         self.device = torch.device(device)
+        self.one_by_one = self.device.type == "cpu"
         self._tower = MiniTower.load(mini_weights.checked(mini_weights.IMAGE_TOWER)).to(self.device)
         self._maps = fused(self._tower) if self.device.type == "cpu" else self._tower
         keep_freed_memory()
