@@ -161,9 +161,10 @@ def find_flow(before: np.ndarray, after: np.ndarray, in_view: np.ndarray) -> np.
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     still = np.zeros((*after.shape, 2), np.float32)
     flow = search.calc(after, before, still.copy())
-    missed = np.linalg.norm(moved(search.calc(before, after, still), flow) + flow, axis=2)
+    missed = cv2.magnitude(*cv2.split(moved(search.calc(before, after, still), flow) + flow))
+    right, down = cv2.split(np.abs(flow))
     most = FLOW_MOST * max(after.shape)
-    believed = (missed < FLOW_RETURN_ERROR) & (np.abs(flow).max(axis=2) < most) & in_view
+    believed = (missed < FLOW_RETURN_ERROR) & (cv2.max(right, down) < most) & in_view
     weight = believed * _texture(after)
     if weight.mean() < LEAST_BELIEVED:
         return None
@@ -179,8 +180,8 @@ def moved(picture: np.ndarray, flow: np.ndarray) -> np.ndarray:
 
 def sampled(picture: np.ndarray, where: np.ndarray) -> np.ndarray:
     """The picture at each (column, row) of `where`, float32 [rows, cols, 2]."""
-    cols, rows = cv2.split(where)
-    return cv2.remap(picture, cols, rows, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    nothing = np.empty(0, np.float32)  # since one map holds both columns and rows
+    return cv2.remap(picture, where, nothing, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
 
 
 def places(flow: np.ndarray) -> np.ndarray:
