@@ -15,8 +15,8 @@ from argus_fiftyone.cores import free_cores, in_pieces, side_by_side
 from argus_fiftyone.encoders import Encoder, PictureFeatures
 from argus_fiftyone.encoders.protocol import one_by_one
 from argus_fiftyone.evidence import Evidence, weigh
-from argus_fiftyone.pictures import read_picture
-from argus_fiftyone.prepared import Prepared, Sized, at_encoding_size, read_for
+from argus_fiftyone.pictures import read_picture, resize
+from argus_fiftyone.prepared import Prepared, Sized, at_encoding_size, encoding_size, read_for
 from argus_fiftyone.query import Query
 from argus_fiftyone.settings import Settings
 
@@ -44,8 +44,10 @@ def compare_files(
         # What was decoded whole need not be decoded again to be shown.
         whole = new.shape[:2] == size and max(size) <= longest
         shown = None if whole else beside.submit(read_picture, after, longest)
-        sized = at_encoding_size(old, new, cell, resolution, size)
-        comparison = answer(see(sized, encoder), [query], encoder, settings)[0]
+        target = encoding_size(size, cell, resolution)
+        small = side_by_side([partial(resize, picture, target) for picture in (old, new)])
+        pair = Sized(small[0], small[1], size)
+        comparison = answer(see(pair, encoder), [query], encoder, settings)[0]
         return shown.result() if shown else new, comparison
 
     with ThreadPoolExecutor(1) as beside:

@@ -140,15 +140,12 @@ class MiniHead(nn.Module):
     def describe_both(self, seen: SeenPair) -> tuple[ChangeDescription, ChangeDescription]:
         """`describe` of a pair and of the same pair swapped, for the price of one."""
         visual, standardised = seen.visual(), self._standardised(seen)
+        read = torch.inference_mode()(self._read)  # since each thread enters it for itself
         orders = standardised, standardised.swapped()
-        forth, back = side_by_side([partial(self._read_alone, order) for order in orders], visual.is_cpu)
+        forth, back = side_by_side([partial(read, order) for order in orders], visual.is_cpu)
         fair = _fair(forth, back), _fair(back, forth)
         one, other = side_by_side([partial(self._told, visual, *way) for way in fair], visual.is_cpu)
         return one, other
-
-    @torch.inference_mode()
-    def _read_alone(self, seen: SeenPair) -> tuple[Tensor, Tensor, Tensor]:
-        return self._read(seen)
 
     @torch.inference_mode()
     def _told(
