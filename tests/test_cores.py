@@ -7,7 +7,7 @@ import threading
 import pytest
 import torch
 
-from argus_fiftyone.cores import free_cores, one_core, one_core_threads, side_by_side
+from argus_fiftyone.cores import free_cores, in_pieces, one_core, one_core_threads, side_by_side
 
 
 @pytest.fixture
@@ -99,3 +99,11 @@ def test_free_cores_are_those_that_works_would_run_on():
     assert side_by_side([free_cores, free_cores]) == [2, 2]
     with one_core_threads(1, "lane") as lane:
         assert lane.submit(free_cores).result() == 1
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_of_work_in_pieces_an_idle_core_takes_its_part():
+    meeting = threading.Barrier(2, timeout=60)
+    assert in_pieces(lambda: len(side_by_side([meeting.wait] * 2))) == 2
+    with one_core_threads(1, "lane") as lane:
+        assert lane.submit(in_pieces, where).result()[1].startswith("lane")
