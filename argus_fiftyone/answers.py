@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -90,10 +91,10 @@ class _Shared:
     encoder: Encoder
 
     @cached_property
-    def read(self) -> list[torch.Tensor]:
-        """Places of the before and of the after picture in the space of words."""
-        places = self.encoder.places
-        return [places.read(looked) for looked in self.evidence.looked] if places else []
+    def read(self) -> list[Any]:
+        """What `PlaceReader.read` makes of the before and of the after picture."""
+        places, seen = self.encoder.places, zip(self.evidence.looked, self.novelty, strict=True)
+        return [places.read(*side) for side in seen] if places else []
 
     @cached_property
     def text_aligned(self) -> torch.Tensor:
@@ -198,15 +199,18 @@ def _by_places(
     """The two novelties, less in places that show something else than what is named."""
     evidence, places = shared.evidence, shared.encoder.places
     novelty, middle = shared.novelty, shared.middle
+    named = names_count(support)
+    if places and named:
+        named *= places.known(query)
     if places and not evidence.scene.all():
         both = zip(evidence.text_aligned, shared.read, strict=True)
         fits = [places.fit(cells, read, query).cpu() for cells, read in both]
         asked = {"disappeared": slice(1), "appeared": slice(1, 2)}.get(query.direction, slice(2))
-        factor = among_scenes(evidence.scene, [*zip(fits, novelty, strict=True)][asked], support)
+        factor = among_scenes(evidence.scene, [*zip(fits, novelty, strict=True)][asked], named)
         novelty, middle = ([n * enlarge(factor, n.shape) for n in each] for each in (novelty, middle))
-    if places and names_count(support):
+    if places and named:
         likeness = [places.likeness(read, query).cpu() for read in shared.read]
-        novelty = [among_things(n, alike, support) for n, alike in zip(novelty, likeness, strict=True)]
+        novelty = [among_things(n, alike, named) for n, alike in zip(novelty, likeness, strict=True)]
     return novelty, middle
 
 

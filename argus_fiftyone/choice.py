@@ -11,13 +11,13 @@ from torch.nn import functional
 from argus_fiftyone.calibration import MAP_FLOOR, compared_within, gate
 from argus_fiftyone.difference import enlarge
 
-NAMES_FROM = 0.8
+NAMES_FROM = 0.92
 """Understood as a change better than this, the names of things have no say in a query."""
-NAMES_WHOLLY = 0.6
+NAMES_WHOLLY = 0.82
 """Understood no better than this, they have their full say."""
-NAMES_STEEP = 10.0
+NAMES_STEEP = 3.0
 """How fast evidence fades as a place resembles what is named less than the best place does."""
-NAMES_LEAST = 0.5
+NAMES_LEAST = 0.1
 """What is left of a place that surely shows something else, since pictures are misread."""
 STRONG_SHARE = 0.1
 """The share of the map, strongest first, among which that place is sought."""
@@ -50,29 +50,30 @@ def enlarge_each(values: torch.Tensor, size: tuple[int, ...] | torch.Size) -> to
     return functional.interpolate(values[None], size=tuple(size), mode="bilinear", align_corners=False)[0]
 
 
-def among_things(novelty: torch.Tensor, likeness: torch.Tensor, support: float) -> torch.Tensor:
+def among_things(novelty: torch.Tensor, likeness: torch.Tensor, named: float) -> torch.Tensor:
     """Novelty [rows, cols], less where a changed place resembles what is named less than another does.
 
-    Only for queries that are not understood as a change: "a helmet" names a thing.
-
     Args:
-        likeness: of each place to what is named, [rows, cols], on any scale of cosines.
-        support: how far the query was understood, in [0, 1].
+        likeness: of each place to what is named, natural logarithms of a ratio, [rows, cols].
+        named: how far the query names a thing and no change, in [0, 1]; see `names_count`.
     """
     alike = enlarge(likeness, novelty.shape)
     strong = novelty >= torch.quantile(novelty.flatten(), 1 - STRONG_SHARE)
     behind = (alike - torch.quantile(alike[strong], 0.9)).clamp(max=0)
-    told = names_count(support) * (1 - NAMES_LEAST)
-    return novelty * (1 - told * (1 - torch.exp(NAMES_STEEP * behind)))
+    return novelty * (1 - named * (1 - NAMES_LEAST) * (1 - torch.exp(NAMES_STEEP * behind)))
 
 
 def names_count(support: float) -> float:
-    """How far the names of things have a say in a query, in [0, 1]."""
+    """How far the names of things have a say in a query, in [0, 1]: "a helmet" names no change.
+
+    Args:
+        support: how far the query was understood as a change, in [0, 1].
+    """
     return min(1.0, max(0.0, (NAMES_FROM - support) / (NAMES_FROM - NAMES_WHOLLY)))
 
 
 def among_scenes(
-    scene: np.ndarray, sides: Sequence[tuple[torch.Tensor, torch.Tensor]], support: float
+    scene: np.ndarray, sides: Sequence[tuple[torch.Tensor, torch.Tensor]], named: float
 ) -> torch.Tensor:
     """The factor that words put on each of two scenes, [rows, cols] in [SCENE_LEAST, 1].
 
@@ -80,13 +81,12 @@ def among_scenes(
         scene: bool [rows, cols], one of them.
         sides: of each picture that is asked about, how well the words fit what is there, [rows, cols]
             on an open scale, and novelty, [rows, cols] ≥ 0 on the grid of `scene`.
-        support: how far the query was understood, in [0, 1]; a thing that is only named chooses no scene.
+        named: how far the query names a thing and no change, in [0, 1]; such a query chooses no scene.
     """
     one = torch.from_numpy(scene)
     fits = torch.tensor([max(_mean_fit(*side, part) for side in sides) for part in (one, ~one)])
     behind = (fits - fits.max()).nan_to_num()  # where neither changed, neither is behind
-    understood = 1 - names_count(support)
-    left = torch.exp(SCENE_STEEP * understood * behind).clamp(min=SCENE_LEAST)
+    left = torch.exp(SCENE_STEEP * (1 - named) * behind).clamp(min=SCENE_LEAST)
     return torch.where(one, *left)
 
 

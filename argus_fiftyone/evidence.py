@@ -77,7 +77,7 @@ def weigh(prepared: Prepared, old: PictureFeatures, new: PictureFeatures, encode
         size=prepared.size,
         guide=guide,
         scene=scene,
-        looked=_look(encoder.places, (old, novelty.before_novelty), (new, novelty.after_novelty)),
+        looked=tuple(encoder.places.look(side) for side in (old, new)) if encoder.places else (),
     )
 
 
@@ -101,13 +101,6 @@ def _novelty(
         excess = each_scene(scene, lambda part, calm=calm: above_normal(calm, in_view & part))
         sides.append(torch.from_numpy((excess * factor).astype(np.float32)))
     return Difference(*sides)
-
-
-def _look(
-    places: PlaceReader | None, *sides: tuple[PictureFeatures, torch.Tensor]
-) -> tuple[torch.Tensor, ...]:
-    looks = [partial(places.look, *side) for side in sides] if places else []
-    return tuple(side_by_side(looks, on_cpu=sides[0][0].visual[0].is_cpu))
 
 
 def _differences(

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "argus_fiftyone"
 
 ORDER_IN_WORDS = """
-settings pictures pairs query windows cores
+settings pictures pairs query windows cores things
 encoders.protocol encoders encoders.transfers encoders.posterior
 encoders.clip_names encoders.clip_dense encoders.clip_tower encoders.clip_tiles encoders.clip_encoder
 encoders.clip_checks

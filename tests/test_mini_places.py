@@ -55,19 +55,41 @@ def test_of_two_views_side_by_side_the_words_choose_the_one_they_mean(mini, want
     assert strength(halves[wanted]) > 3 * strength(halves[1 - wanted])
 
 
+def read_whole(mini: MiniEncoder, picture: np.ndarray, novelty: torch.Tensor):
+    features = mini.encode_pictures([resize(picture, (SIDE, SIDE))])[0]
+    return mini.places.read(mini.places.look(features), novelty)
+
+
 def test_a_place_resembles_what_it_shows_more_than_what_it_does_not(mini):
-    cookie, screw = (read_picture(pair.after) for pair in changed_pairs())
-    features = mini.encode_pictures([resize(picture, (SIDE, SIDE)) for picture in (cookie, screw)])
-    read = [mini.places.read(mini.places.look(f, torch.ones(80, 80))) for f in features]
+    pictures = (read_picture(pair.after) for pair in changed_pairs())
+    read = [read_whole(mini, picture, torch.ones(80, 80)) for picture in pictures]
     named = [parse_query(name) for name in ("a bagel", "a screw")]
     bagel, screw_like = ([float(mini.places.likeness(r, query).mean()) for r in read] for query in named)
     assert bagel[0] > bagel[1]
     assert screw_like[1] > screw_like[0]
 
 
+def test_all_of_a_thing_resembles_what_is_named_alike(mini):
+    novelty = torch.zeros(80, 80)
+    novelty[10:30, 10:30] = novelty[50:70, 40:60] = 1
+    read = read_whole(mini, read_picture(changed_pairs()[0].after), novelty)
+    likeness = mini.places.likeness(read, parse_query("a bagel"))
+    assert likeness.shape == novelty.shape
+    for thing in (np.s_[10:30, 10:30], np.s_[50:70, 40:60]):
+        assert likeness[thing].unique().numel() == 1
+    assert likeness.unique().numel() == 2
+
+
+def test_names_cover_things_and_not_flaws(mini):
+    assert mini.places.known(parse_query("a coffee mug")) == 1
+    assert mini.places.known(parse_query("a crack in the tile surface")) < 0.1
+
+
 def test_places_of_novelty_outweigh_those_around_them(mini):
-    features = mini.encode_pictures([np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), np.uint8)])[0]
+    pictures = [read_picture(pair.after) for pair in changed_pairs()]
+    both = np.hstack([resize(picture, (SIDE, SIDE // 2)) for picture in pictures])
     novelty = torch.zeros(10, 10)
     novelty[4, 4] = 1
-    looked = mini.places.look(features, novelty)
-    assert torch.allclose(looked[4, 4], features.visual[3][4, 4], rtol=0.1, atol=0.1)
+    there, evenly = (read_whole(mini, both, n).around[4, 5] for n in (novelty, torch.ones(10, 10)))
+    alone = read_whole(mini, both, novelty * 1e9).around[4, 4]
+    assert float((there - alone).norm()) < float((evenly - alone).norm())

@@ -5,21 +5,31 @@ They are the same on every machine, and reading them is seconds quicker than mak
 
 from __future__ import annotations
 
+import torch
 from safetensors.torch import save_file
 from timm.data.imagenet_info import ImageNetInfo
+from torch.nn import functional
 
 from argus_fiftyone.encoders import mini_places, mini_weights
 from argus_fiftyone.encoders.mini_text import MiniText
 
 
-def class_names() -> list[str]:
-    """The names in the order of the classes."""
-    return [str(name) for name in ImageNetInfo().label_descriptions()]
+def class_vectors(text: MiniText) -> torch.Tensor:
+    """float32 [1000, 384], unit length, in the order of the classes.
+
+    Half the mean of a class's synonyms, half its definition in WordNet. The synonyms of a
+    class in one line, as ImageNet lists them, name it less well: see docs/mini.md.
+    """
+    classes = ImageNetInfo()
+    synonyms = [name.split(", ") for name in classes.label_descriptions()]
+    named = text.encode([word for words in synonyms for word in words])
+    means = [part.mean(dim=0) for part in named.split([len(words) for words in synonyms])]
+    defined = text.encode(classes.label_descriptions(detailed=True))
+    return functional.normalize(functional.normalize(torch.stack(means), dim=-1) + defined, dim=-1)
 
 
 def main() -> None:
-    text = MiniText(mini_weights.checked(mini_weights.TEXT_TOWER))
-    vectors = text.encode(class_names()).half()
+    vectors = class_vectors(MiniText(mini_weights.checked(mini_weights.TEXT_TOWER))).half()
     save_file({"vectors": vectors.contiguous()}, str(mini_places.CLASS_NAMES))
     print(f"{mini_places.CLASS_NAMES.name}: {tuple(vectors.shape)}")
 

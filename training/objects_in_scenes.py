@@ -1,8 +1,10 @@
 """Two real objects pasted into one scene: is the named one preferred?
 
-    python -m training.objects_in_scenes --data PATH/pairs.csv [--seed 0]
+    python -m training.objects_in_scenes --data PATH/pairs.csv [--seed 0] [--objects photographed]
 
 asks the whole engine; `training.language_tests` asks the head alone of the same scenes.
+Objects are either photographed (`whatsup`: one thing of each name, moved about a room) or
+painted into photographs by a model (`magicbrush`).
 """
 
 from __future__ import annotations
@@ -30,12 +32,20 @@ BOX = 190
 PAIRS = 60
 OPENING = re.compile(r"^(?:let's |let |have )?(?:there be|add|put|give the woman) (?:an? )?", re.I)
 REST = re.compile(r" (?:in|to|on|of the|leashed) .*$|\.$", re.I)
+PLACE = "left_of|right_of|on|under|behind|in-front_of"
+MOVED = re.compile(rf"whatsup/(?P<name>.+?)_(?P<was>{PLACE})_.+__.+?_(?P<now>{PLACE})_.+")
+SIDES = {"left_of": (0, -1), "right_of": (0, 1), "behind": (1, -1), "in-front_of": (1, 1)}
+"""The axis, 0 across and 1 down, and the end of it at which a thing stands."""
+OWN_PIXELS = (40, 192)
+"""Longest side of a photographed thing: below, nothing is to be seen; above, its neighbour is cut out too."""
 
 
-def preferred(judge: Judge, pairs_csv: Path, seed: int = 0) -> dict[str, dict[str, list]]:
+def preferred(
+    judge: Judge, pairs_csv: Path, seed: int = 0, objects: str = "photographed"
+) -> dict[str, dict[str, list]]:
     """Per way: 1 where the named object's box holds the stronger evidence."""
     found: dict[str, dict[str, list]] = defaultdict(lambda: defaultdict(list))
-    for row, name in scenes(pairs_csv, seed):
+    for row, name in scenes(pairs_csv, seed, objects):
         reading = judge.read(row)
         for way, match in judge.matches(reading, [name]).items():
             shown = heatmap(reading.visual, match[0]).numpy()
@@ -43,11 +53,11 @@ def preferred(judge: Judge, pairs_csv: Path, seed: int = 0) -> dict[str, dict[st
     return found
 
 
-def by_the_engine(pairs_csv: Path, seed: int = 0) -> tuple[float, float]:
+def by_the_engine(pairs_csv: Path, seed: int = 0, objects: str = "photographed") -> tuple[float, float]:
     """How often the named object holds the stronger evidence, and AP of its pixels, by `argus compare`."""
     encoder, settings = load_encoder("mini"), Settings(encoder="mini")
     won, precision = [], []
-    for row, name in scenes(pairs_csv, seed):
+    for row, name in scenes(pairs_csv, seed, objects):
         before, after = (pictures.read_picture(row[when]) for when in ("before", "after"))
         shown = np.abs(compare_pictures(before, after, [name], encoder, settings)[0].heatmap)
         won.append(_left_preferred(shown, shown.size // 100))
@@ -63,10 +73,10 @@ def _left_preferred(shown: np.ndarray, strongest: int) -> float:
     return float(left > right)
 
 
-def scenes(pairs_csv: Path, seed: int) -> Iterator[tuple[Row, str]]:
+def scenes(pairs_csv: Path, seed: int, objects: str) -> Iterator[tuple[Row, str]]:
     """Pairs without and with two objects, and what the one on the left is called."""
     rng = np.random.default_rng(seed)
-    named = cut_outs(pairs_csv)
+    named = CUT_OUTS[objects](pairs_csv)
     empty = [
         pictures.read_picture(row["before"]) for row in rows_of(pairs_csv, ("oxford_affine",), "nochange")
     ]
@@ -78,20 +88,61 @@ def scenes(pairs_csv: Path, seed: int) -> Iterator[tuple[Row, str]]:
             yield _written(Path(folder) / "scene", number, scene, cut), named[first][0]
 
 
-def cut_outs(pairs_csv: Path) -> list[tuple[str, np.ndarray]]:
+def painted(pairs_csv: Path) -> list[tuple[str, np.ndarray]]:
     """(name, RGBA) of objects that were painted into pictures, cut out along their masks."""
     made = []
     for row in rows_of(pairs_csv, ("magicbrush",)):
         mask = pictures.read_mask(row["mask"])
         if not (OPENING.match(row["query"]) and mask.any()) or " the hydrant on" in row["query"]:
             continue
-        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-        box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         noun = REST.sub("", OPENING.sub("", row["query"]))
-        name = noun if noun.endswith("s") else f"a {noun}"
-        opaque = mask[box].astype(np.uint8) * 255
-        made.append((name, np.dstack([pictures.read_picture(row["after"])[box], opaque])))
+        made.append((_named(noun), _cut_out(row, mask)))
     return made
+
+
+def photographed(pairs_csv: Path) -> list[tuple[str, np.ndarray]]:
+    """(name, RGBA), one of each name, cut out where it was moved to."""
+    made: dict[str, np.ndarray] = {}
+    for row in rows_of(pairs_csv, ("whatsup",)):
+        told = MOVED.fullmatch(row["id"])
+        if not told or told["name"] in made:
+            continue
+        mask = _moved_to(pictures.read_mask(row["mask"]), told["was"], told["now"])
+        if mask.any():
+            made[told["name"]] = _cut_out(row, mask)
+    return [(_named(name.replace("-", " ")), patch) for name, patch in made.items()]
+
+
+def _named(noun: str) -> str:
+    if noun.endswith("s"):
+        return noun
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
+
+
+def _moved_to(mask: np.ndarray, was: str, now: str) -> np.ndarray:
+    """Of the places where a thing stood before and after, the latter; nothing where the two touch."""
+    count, labels, stats, centres = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    large = [n for n in range(1, count) if stats[n, cv2.CC_STAT_AREA] >= 0.2 * stats[1:, -1].max()]
+    axis, end = _end(was, now)
+    place = max(large, key=lambda n: end * centres[n][axis])
+    longest = max(stats[place, cv2.CC_STAT_WIDTH : cv2.CC_STAT_HEIGHT + 1])
+    return (labels == place) & (len(large) > 1 and OWN_PIXELS[0] <= longest <= OWN_PIXELS[1])
+
+
+def _end(was: str, now: str) -> tuple[int, int]:
+    """The axis along which a thing moved, and the end of it that it moved to."""
+    if now not in ("left_of", "right_of") and was in ("left_of", "right_of"):
+        return 0, -SIDES[was][1]
+    return SIDES.get(now, (1, -1 if now == "on" else 1))
+
+
+def _cut_out(row: Row, mask: np.ndarray) -> np.ndarray:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return np.dstack([pictures.read_picture(row["after"])[box], mask[box].astype(np.uint8) * 255])
+
+
+CUT_OUTS = {"photographed": photographed, "painted": painted}
 
 
 def _written(folder: Path, number: int, scene: np.ndarray, cut: list[np.ndarray]) -> Row:
@@ -119,10 +170,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="pairs.csv of the development pairs")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--objects", choices=CUT_OUTS, default="photographed")
     given = parser.parse_args()
-    won, precision = by_the_engine(given.data, given.seed)
+    won, precision = by_the_engine(given.data, given.seed, given.objects)
     print(
-        f"{PAIRS} scenes of two objects, seed {given.seed}: named one preferred {won:.3f}, AP {precision:.3f}"
+        f"{PAIRS} scenes of two {given.objects} objects, seed {given.seed}: "
+        f"named one preferred {won:.3f}, AP {precision:.3f}"
     )
 
 

@@ -7,6 +7,7 @@ pictures to words, for things that no training caption named (ConSE).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -17,12 +18,15 @@ from argus_fiftyone.encoders.mini_head import MiniHead
 from argus_fiftyone.encoders.mini_tower import MiniTower
 from argus_fiftyone.encoders.protocol import PictureFeatures
 from argus_fiftyone.query import Query
+from argus_fiftyone.things import shares, things_of
 
 CLASS_NAMES = Path(__file__).with_name("mini_names.safetensors")
 """Made by `python -m training.class_names`."""
 CLASSES_PER_CELL = 20
-COARSEST = 3
-"""The level of stride 32 of the whole picture."""
+COARSEST = (3, 7)
+"""The levels of stride 32 of the whole picture, at its size and at half of it."""
+HALF_SIZE = 0.2
+"""How much the second of them counts for what a thing is."""
 AROUND = 5
 """Cells of stride 32 in each direction that are seen as one place."""
 NAME_WEIGHT = 3.0
@@ -30,6 +34,64 @@ NAME_WEIGHT = 3.0
 RIVAL_WEIGHT = 0.5
 RIVALS = 10
 """Known wordings, best first, against which a query has to prevail."""
+
+SEEN_SHARPNESS = 0.5
+"""How sure the tower may be of a class; less than it was trained to be, since runners-up tell as much."""
+SAID_SHARPNESS = 1 / 0.06
+"""How fast a class counts less for a query as its name lies further from the words."""
+NEAREST_NAMES = 5
+"""Class names by whose mean cosine a thing is known, or not."""
+NAMED_FROM, NAMED_WHOLLY = 0.30, 0.36
+"""Mean cosines at which class names begin to cover what is asked for, and cover it."""
+
+
+@dataclass(frozen=True)
+class ReadPlaces:
+    """Of one picture what serves all queries; made when first asked for.
+
+    Attributes:
+        looked: what `MiniPlaces.look` kept.
+        novelty: [rows, cols] ≥ 0, on the grid on which places are told apart.
+    """
+
+    looked: torch.Tensor
+    novelty: torch.Tensor
+    tower: MiniTower
+    names: torch.Tensor
+
+    @cached_property
+    def around(self) -> torch.Tensor:
+        """Mean class names of places, [rows, cols, 384]; places of novelty outweigh those around them."""
+        coarse = self.looked.chunk(2, dim=-1)[0].permute(2, 0, 1)[None]
+        rows, cols = coarse.shape[-2:]
+        weight = functional.adaptive_avg_pool2d(self.novelty.to(coarse)[None, None], (rows, cols)) + 1e-3
+        margin = (AROUND // 2,) * 4
+        sums = (
+            functional.avg_pool2d(functional.pad(x, margin), AROUND, 1) for x in (coarse * weight, weight)
+        )
+        return class_mix(self.tower.classes(next(sums) / next(sums)), self.names)[0]
+
+    @cached_property
+    def things(self) -> torch.Tensor:
+        """Which thing each place belongs to: int64 [rows, cols], as `things_of`."""
+        return things_of(self.novelty).to(self.looked.device)
+
+    @cached_property
+    def classes(self) -> torch.Tensor:
+        """What class each thing is of: probabilities [things, 1000]."""
+        sizes = self.looked.permute(2, 0, 1).chunk(2)
+        whole, half = (self.tower.classes(size[None])[0].flatten(0, 1) for size in sizes)
+        share = shares(self.things.cpu(), self.novelty, self.looked.shape[:2]).to(whole)
+        return (SEEN_SHARPNESS * (share @ torch.lerp(whole, half, HALF_SIZE))).softmax(dim=-1)
+
+
+def class_mix(logits: torch.Tensor, names: torch.Tensor) -> torch.Tensor:
+    """Class logits [..., 1000] → mean class names [..., 384].
+
+    The surer the tower is, the longer: at most 1 for one name alone.
+    """
+    top = logits.softmax(dim=-1).topk(CLASSES_PER_CELL, dim=-1)
+    return (top.values.unsqueeze(-1) * names[top.indices]).sum(dim=-2)
 
 
 class MiniPlaces:
@@ -39,8 +101,9 @@ class MiniPlaces:
         ConSE (Norouzi et al., ICLR 2014): an embedding is the mean of those of the likeliest
         class names, weighted by probability. Ours differs in doing so per place, and in
         subtracting the mean class name from places and prompts, without which all cosines
-        crowd together. Prevailing over rival wordings is the hubness correction of CSLS
-        (Conneau et al., ICLR 2018), on one side.
+        crowd together. Of things ours asks the other way round, how likely the classes are
+        that the words may mean. Prevailing over rival wordings is the hubness correction of
+        CSLS (Conneau et al., ICLR 2018), on one side.
     """
 
     levels: tuple[int, ...] = (2, 3)
@@ -51,34 +114,36 @@ class MiniPlaces:
         self._tower, self._head, self._embed = tower, head, embed
 
     @torch.inference_mode()
-    def look(self, features: PictureFeatures, novelty: torch.Tensor) -> torch.Tensor:
+    def look(self, features: PictureFeatures) -> torch.Tensor:
         """See `PlaceReader.look`."""
-        coarse = features.visual[COARSEST].permute(2, 0, 1)[None].float()
-        rows, cols = coarse.shape[-2:]
-        weight = functional.adaptive_avg_pool2d(novelty.to(coarse)[None, None], (rows, cols)) + 1e-3
-        margin = (AROUND // 2,) * 4
-        sums = (
-            functional.avg_pool2d(functional.pad(x, margin), AROUND, 1) for x in (coarse * weight, weight)
-        )
-        return (next(sums) / next(sums))[0].permute(1, 2, 0)
+        whole, half = (features.visual[level].permute(2, 0, 1)[None].float() for level in COARSEST)
+        half = functional.interpolate(half, size=whole.shape[-2:], mode="bilinear", align_corners=False)
+        return torch.cat([whole, half], dim=1)[0].permute(1, 2, 0)
 
-    @torch.inference_mode()
-    def read(self, looked: torch.Tensor) -> torch.Tensor:
+    def read(self, looked: torch.Tensor, novelty: torch.Tensor) -> ReadPlaces:
         """See `PlaceReader.read`."""
-        return self.class_mix(looked.permute(2, 0, 1)[None])[0]
+        return ReadPlaces(looked, novelty, self._tower, self._names)
 
     @torch.inference_mode()
-    def likeness(self, read: torch.Tensor, query: Query) -> torch.Tensor:
+    def likeness(self, read: ReadPlaces, query: Query) -> torch.Tensor:
         """See `PlaceReader.likeness`."""
-        return read @ self._wanted(query)
+        meant = (SAID_SHARPNESS * self._to_names(query)).softmax(dim=0)
+        return (len(meant) * (read.classes @ meant)).log()[read.things]
 
     @torch.inference_mode()
-    def fit(self, cells: torch.Tensor, read: torch.Tensor, query: Query) -> torch.Tensor:
+    def known(self, query: Query) -> float:
+        """See `PlaceReader.known`."""
+        nearest = float(self._to_names(query).topk(NEAREST_NAMES).values.mean())
+        return min(1.0, max(0.0, (nearest - NAMED_FROM) / (NAMED_WHOLLY - NAMED_FROM)))
+
+    @torch.inference_mode()
+    def fit(self, cells: torch.Tensor, read: ReadPlaces, query: Query) -> torch.Tensor:
         """See `PlaceReader.fit`."""
         asked = self._head.standing(cells, self._head.embed_queries(self._embed([query.text])))[0]
         rivals = self._head.standing(cells, self._head.embed_queries(self._head.known))
         rivals = rivals.topk(RIVALS, dim=0).values.mean(dim=0)
-        named = functional.normalize(read, dim=-1) @ self._wanted(query)
+        wanted = functional.normalize(self.encode_text(query.positive).mean(dim=0), dim=0)
+        named = functional.normalize(read.around, dim=-1) @ wanted
         named = functional.interpolate(
             named[None, None], size=asked.shape, mode="bilinear", align_corners=False
         )[0, 0]
@@ -89,15 +154,12 @@ class MiniPlaces:
         return functional.normalize(self._embed(prompts) - self._name_mean, dim=-1)
 
     def class_mix(self, coarse: torch.Tensor) -> torch.Tensor:
-        """The tower's stride-32 map [n, channels, rows, cols] → mean class names [n, rows, cols, 384].
+        """The tower's stride-32 map [n, channels, rows, cols] → mean class names [n, rows, cols, 384]."""
+        return class_mix(self._tower.classes(coarse), self._names)
 
-        The surer the tower is, the longer: at most 1 for one name alone.
-        """
-        top = self._tower.classes(coarse).softmax(dim=-1).topk(CLASSES_PER_CELL, dim=-1)
-        return (top.values.unsqueeze(-1) * self._names[top.indices]).sum(dim=-2)
-
-    def _wanted(self, query: Query) -> torch.Tensor:
-        return functional.normalize(self.encode_text(query.positive).mean(dim=0), dim=0)
+    def _to_names(self, query: Query) -> torch.Tensor:
+        """Cosines of the words with the class names, [1000]."""
+        return (self._embed(query.positive) @ self._vectors.T).mean(dim=0)
 
     @cached_property
     def _name_mean(self) -> torch.Tensor:

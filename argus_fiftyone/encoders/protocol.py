@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -37,23 +37,30 @@ class PlaceReader(Protocol):
     levels: tuple[int, ...]
     """Visual levels by whose likeness a picture of two scenes falls apart."""
 
-    def look(self, features: PictureFeatures, novelty: torch.Tensor) -> torch.Tensor:
-        """What is kept of a picture to be read when someone asks: [rows, cols, dim].
+    def look(self, features: PictureFeatures) -> torch.Tensor:
+        """What is kept of a picture to be read when someone asks: [rows, cols, dim]."""
+        ...
+
+    def read(self, looked: torch.Tensor, novelty: torch.Tensor) -> Any:
+        """What `look` kept, in the encoder's own terms; serves all queries.
 
         Args:
             novelty: [rows, cols] ≥ 0, on any grid; places of novelty outweigh those around them.
         """
         ...
 
-    def read(self, looked: torch.Tensor) -> torch.Tensor:
-        """What `look` kept, in the space of words: [rows, cols, dim]. Serves all queries."""
+    def likeness(self, read: Any, query: Query) -> torch.Tensor:
+        """How far each place resembles what is named: [rows, cols] of the novelty's grid.
+
+        The logarithm of how much likelier the name is than any name would be by chance.
+        """
         ...
 
-    def likeness(self, read: torch.Tensor, query: Query) -> torch.Tensor:
-        """How far each place resembles what is named: [rows, cols], cosines, less where it is unclear."""
+    def known(self, query: Query) -> float:
+        """How far it has names for what is asked for, in [0, 1]."""
         ...
 
-    def fit(self, cells: torch.Tensor, read: torch.Tensor, query: Query) -> torch.Tensor:
+    def fit(self, cells: torch.Tensor, read: Any, query: Query) -> torch.Tensor:
         """How well the words fit what is there and what changed there, [rows, cols], on an open scale.
 
         Args:
