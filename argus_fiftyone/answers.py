@@ -93,8 +93,9 @@ class _Shared:
     @cached_property
     def read(self) -> list[Any]:
         """What `PlaceReader.read` makes of the before and of the after picture."""
-        places, seen = self.encoder.places, zip(self.evidence.looked, self.novelty, strict=True)
-        return [places.read(*side) for side in seen] if places else []
+        places, evidence = self.encoder.places, self.evidence
+        sides = zip(evidence.text_aligned, evidence.looked, self.novelty, strict=True)
+        return [places.read(*side) for side in sides] if places else []
 
     @cached_property
     def text_aligned(self) -> torch.Tensor:
@@ -203,8 +204,7 @@ def _by_places(
     if places and named:
         named *= places.known(query)
     if places and not evidence.scene.all():
-        both = zip(evidence.text_aligned, shared.read, strict=True)
-        fits = [places.fit(cells, read, query).cpu() for cells, read in both]
+        fits = [places.fit(read, query).cpu() for read in shared.read]
         asked = {"disappeared": slice(1), "appeared": slice(1, 2)}.get(query.direction, slice(2))
         factor = among_scenes(evidence.scene, [*zip(fits, novelty, strict=True)][asked], named)
         novelty, middle = ([n * enlarge(factor, n.shape) for n in each] for each in (novelty, middle))

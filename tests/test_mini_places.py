@@ -57,7 +57,8 @@ def test_of_two_views_side_by_side_the_words_choose_the_one_they_mean(mini, want
 
 def read_whole(mini: MiniEncoder, picture: np.ndarray, novelty: torch.Tensor):
     features = mini.encode_pictures([resize(picture, (SIDE, SIDE))])[0]
-    return mini.places.read(mini.places.look(features), novelty)
+    cells = mini.describe(features, features)[1]
+    return mini.places.read(cells, mini.places.look(features), novelty)
 
 
 def test_a_place_resembles_what_it_shows_more_than_what_it_does_not(mini):

@@ -61,7 +61,7 @@ class PairReader:
         scale = LONGEST / max(after.shape[:2])
         size = tuple(max(round(side * scale / 32), 1) * 32 for side in after.shape[:2])
         both = [pictures.resize(p, (size[0], size[1])) for p in (pictures.read_picture(row["before"]), after)]
-        stages = self.encoder._stages(mini._as_input(both, 32))
+        stages = self.encoder.stages(both)
         return see([stage[:1] for stage in stages], [stage[1:] for stage in stages])
 
     @staticmethod

@@ -99,7 +99,7 @@ def _write_shard(target: Path, pairs: list[Pair], encoder: mini.MiniEncoder) -> 
 
 
 def _seen(encoder: mini.MiniEncoder, pair: Pair) -> dict[str, np.ndarray]:
-    stages = encoder._stages(mini._as_input([pair.before, pair.after], 32))
+    stages = encoder.stages([pair.before, pair.after])
     return _halved(see([stage[:1] for stage in stages], [stage[1:] for stage in stages]))
 
 

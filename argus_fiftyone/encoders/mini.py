@@ -73,17 +73,24 @@ class MiniEncoder:
         came, went = self._head.describe_both(seen)
         return went.embedding, came.embedding
 
-    @one_core()
-    @torch.inference_mode()
     def relevance(self, cells: torch.Tensor, query: Query) -> torch.Tensor:
         """How well the words name the change of each cell; contrasts that name it better take it away."""
-        asked = self._head.match_cells(
-            cells, self._head.embed_queries(self._embed([query.text, *query.contrast]))
-        )
-        return asked[0] if len(asked) == 1 else asked[0] * (asked[0] / asked.amax(dim=0).clamp(min=1e-6))
+        return self.relevance_of_each(cells, [query])[0]
+
+    @one_core()
+    @torch.inference_mode()
+    def relevance_of_each(self, cells: torch.Tensor, queries: Sequence[Query]) -> torch.Tensor:
+        """See `ReadsTogether`: twenty queries cost little more than one."""
+        texts = [(query.text, *query.contrast) for query in queries]
+        asked = self._embed([text for own in texts for text in own])
+        found = self._head.match_cells(cells, self._head.embed_queries(asked))
+        return torch.stack([_unlike(own) for own in found.split([len(own) for own in texts])])
 
     def read_queries(self, queries: Sequence[Query]) -> None:
-        """Nothing to gain: MiniLM reads a query in a few milliseconds."""
+        """Read their words together, in a quarter of the time of one by one."""
+        asked = [text for query in queries if not query.is_open for text in (query.text, *query.contrast)]
+        if asked:
+            self._embed(asked)
 
     @one_core()
     @torch.inference_mode()
@@ -94,9 +101,12 @@ class MiniEncoder:
 
     @torch.inference_mode()
     def _seen(self, pictures: Sequence[np.ndarray], half: bool) -> list[torch.Tensor]:
+        return self.stages([_half(picture, self.cell) for picture in pictures] if half else pictures)
+
+    @torch.inference_mode()
+    def stages(self, pictures: Sequence[np.ndarray]) -> list[torch.Tensor]:
         """Raw block outputs [batch, channels, rows, cols] of pictures of one size, stride 4 first."""
-        shown = [_half(picture, self.cell) for picture in pictures] if half else pictures
-        return self._maps(_as_input(shown, self.cell).to(self.device))
+        return self._maps(_as_input(pictures, self.cell).to(self.device))
 
     def _features(self, stages: list[torch.Tensor], halves: list[torch.Tensor]) -> list[PictureFeatures]:
         """Features of pictures seen at their own and at half their size."""
@@ -112,6 +122,11 @@ class MiniEncoder:
         if new:
             self._known.update(zip(new, self._text.encode(new), strict=True))
         return torch.stack([self._known[prompt] for prompt in prompts])
+
+
+def _unlike(found: torch.Tensor) -> torch.Tensor:
+    """What the first of [texts, rows, cols] names, less where another names it better."""
+    return found[0] if len(found) == 1 else found[0] * (found[0] / found.amax(dim=0).clamp(min=1e-6))
 
 
 def _as_map(level: torch.Tensor) -> torch.Tensor:

@@ -50,14 +50,23 @@ class ReadPlaces:
     """Of one picture what serves all queries; made when first asked for.
 
     Attributes:
+        cells: what `Encoder.describe` says of it.
         looked: what `MiniPlaces.look` kept.
         novelty: [rows, cols] ≥ 0, on the grid on which places are told apart.
     """
 
+    cells: torch.Tensor
     looked: torch.Tensor
     novelty: torch.Tensor
     tower: MiniTower
+    head: MiniHead
     names: torch.Tensor
+
+    @cached_property
+    def rivals(self) -> torch.Tensor:
+        """How well the known wordings that fit best do: [rows, cols] of the cells, in deviations."""
+        known = self.head.standing(self.cells, self.head.embed_queries(self.head.known))
+        return known.topk(RIVALS, dim=0).values.mean(dim=0)
 
     @cached_property
     def around(self) -> torch.Tensor:
@@ -120,9 +129,9 @@ class MiniPlaces:
         half = functional.interpolate(half, size=whole.shape[-2:], mode="bilinear", align_corners=False)
         return torch.cat([whole, half], dim=1)[0].permute(1, 2, 0)
 
-    def read(self, looked: torch.Tensor, novelty: torch.Tensor) -> ReadPlaces:
+    def read(self, cells: torch.Tensor, looked: torch.Tensor, novelty: torch.Tensor) -> ReadPlaces:
         """See `PlaceReader.read`."""
-        return ReadPlaces(looked, novelty, self._tower, self._names)
+        return ReadPlaces(cells, looked, novelty, self._tower, self._head, self._names)
 
     @torch.inference_mode()
     def likeness(self, read: ReadPlaces, query: Query) -> torch.Tensor:
@@ -137,17 +146,15 @@ class MiniPlaces:
         return min(1.0, max(0.0, (nearest - NAMED_FROM) / (NAMED_WHOLLY - NAMED_FROM)))
 
     @torch.inference_mode()
-    def fit(self, cells: torch.Tensor, read: ReadPlaces, query: Query) -> torch.Tensor:
+    def fit(self, read: ReadPlaces, query: Query) -> torch.Tensor:
         """See `PlaceReader.fit`."""
-        asked = self._head.standing(cells, self._head.embed_queries(self._embed([query.text])))[0]
-        rivals = self._head.standing(cells, self._head.embed_queries(self._head.known))
-        rivals = rivals.topk(RIVALS, dim=0).values.mean(dim=0)
+        asked = self._head.standing(read.cells, self._head.embed_queries(self._embed([query.text])))[0]
         wanted = functional.normalize(self.encode_text(query.positive).mean(dim=0), dim=0)
         named = functional.normalize(read.around, dim=-1) @ wanted
         named = functional.interpolate(
             named[None, None], size=asked.shape, mode="bilinear", align_corners=False
         )[0, 0]
-        return asked - RIVAL_WEIGHT * rivals + NAME_WEIGHT * named
+        return asked - RIVAL_WEIGHT * read.rivals + NAME_WEIGHT * named
 
     def encode_text(self, prompts: Sequence[str]) -> torch.Tensor:
         """[prompts, 384], unit length, to be held against `class_mix`."""

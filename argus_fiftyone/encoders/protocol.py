@@ -41,10 +41,12 @@ class PlaceReader(Protocol):
         """What is kept of a picture to be read when someone asks: [rows, cols, dim]."""
         ...
 
-    def read(self, looked: torch.Tensor, novelty: torch.Tensor) -> Any:
-        """What `look` kept, in the encoder's own terms; serves all queries.
+    def read(self, cells: torch.Tensor, looked: torch.Tensor, novelty: torch.Tensor) -> Any:
+        """One picture, in the encoder's own terms; serves all queries.
 
         Args:
+            cells: one of `Encoder.describe`'s tensors.
+            looked: what `look` kept.
             novelty: [rows, cols] ≥ 0, on any grid; places of novelty outweigh those around them.
         """
         ...
@@ -60,13 +62,8 @@ class PlaceReader(Protocol):
         """How far it has names for what is asked for, in [0, 1]."""
         ...
 
-    def fit(self, cells: torch.Tensor, read: Any, query: Query) -> torch.Tensor:
-        """How well the words fit what is there and what changed there, [rows, cols], on an open scale.
-
-        Args:
-            cells: one of `Encoder.describe`'s tensors.
-            read: what `read` returned for the same picture.
-        """
+    def fit(self, read: Any, query: Query) -> torch.Tensor:
+        """How well the words fit what is there and what changed there: [rows, cols], on an open scale."""
         ...
 
 
