@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import torch
 
 from argus_fiftyone.calibration import FLOOR, as_evidence, gate, in_step, pair_score, strongest_cells
 from argus_fiftyone.choice import among_changes, among_scenes, among_things, enlarge_each, names_count
+from argus_fiftyone.cores import side_by_side
 from argus_fiftyone.difference import Difference, enlarge
 from argus_fiftyone.encoders import Encoder
 from argus_fiftyone.encoders.posterior import relevance_of_each
@@ -209,8 +210,8 @@ def _by_places(
         factor = among_scenes(evidence.scene, [*zip(fits, novelty, strict=True)][asked], named)
         novelty, middle = ([n * enlarge(factor, n.shape) for n in each] for each in (novelty, middle))
     if places and named:
-        likeness = [places.likeness(read, query).cpu() for read in shared.read]
-        novelty = [among_things(n, alike, named) for n, alike in zip(novelty, likeness, strict=True)]
+        likeness = side_by_side([partial(places.likeness, read, query) for read in shared.read])
+        novelty = [among_things(n, alike.cpu(), named) for n, alike in zip(novelty, likeness, strict=True)]
     return novelty, middle
 
 

@@ -64,7 +64,11 @@ class MiniTower(nn.Module):
 
     def classes(self, last: Tensor) -> Tensor:
         """The stride-32 map → logits of the 1000 ImageNet classes per cell, [batch, rows, cols, 1000]."""
-        return self.classifier(_clipped(self.head(last)).permute(0, 2, 3, 1))
+        return self.classifier(self.summed_up(last))
+
+    def summed_up(self, last: Tensor) -> Tensor:
+        """What the classifier, a linear layer, reads of each cell: [batch, rows, cols, 1280]."""
+        return _clipped(self.head(last)).permute(0, 2, 3, 1)
 
 
 class Block(nn.Module):
