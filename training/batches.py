@@ -93,7 +93,8 @@ def stream(shards: list[features.Shard], truths: Truths, size: int, seed: int) -
         for part in np.array_split(rng.permutation(len(shard.cells)), len(shard.cells) // size)
     ]
     for number in rng.permutation(len(groups)):
-        yield collate(*groups[number], truths, rng)
+        shard, pairs = groups[number]
+        yield collate(shard, pairs, truths, rng)
 
 
 def collate(shard: features.Shard, pairs: list[int], truths: Truths, rng: np.random.Generator) -> Batch:
@@ -122,11 +123,10 @@ def collate(shard: features.Shard, pairs: list[int], truths: Truths, rng: np.ran
 
 def _window(shard: features.Shard, pairs: list[int], rng: np.random.Generator) -> tuple[int, int]:
     """The corner of a crop; of three the one that shows most changed cells."""
-    corners = [
-        tuple(int(v) for v in 4 * rng.integers(0, (features.GRID - CROP) // 4 + 1, 2)) for _ in range(3)
-    ]
+    corners = [4 * rng.integers(0, (features.GRID - CROP) // 4 + 1, 2) for _ in range(3)]
     changed = (shard.cells[pairs] > 0) & (shard.cells[pairs] < features.IGNORED)
-    return max(corners, key=lambda c: changed[:, c[0] : c[0] + CROP, c[1] : c[1] + CROP].sum())
+    row, column = max(corners, key=lambda c: changed[:, c[0] : c[0] + CROP, c[1] : c[1] + CROP].sum())
+    return int(row), int(column)
 
 
 def _directions(cells: np.ndarray, changes: list[list[Attributes]]) -> Tensor:

@@ -34,7 +34,9 @@ def board(rng: Rng) -> Board:
 
 def _route(made: Board, taken: np.ndarray, rng: Rng, width: int) -> None:
     """One net: a few straight runs that turn by 45° and keep clear of other nets."""
-    at, turn, runs = tuple(int(v) for v in rng.integers(-10, SIDE + 10, 2)), int(rng.integers(8)), []
+    x, y = (int(v) for v in rng.integers(-10, SIDE + 10, 2))
+    at: Point = (x, y)
+    turn, runs = int(rng.integers(8)), []
     own = np.zeros_like(taken)
     for _ in range(int(rng.integers(2, 6))):
         step = int(rng.integers(15, 120))
@@ -58,14 +60,20 @@ def _route(made: Board, taken: np.ndarray, rng: Rng, width: int) -> None:
 
 def _spot(made: Board, rng: Rng) -> tuple[np.ndarray, np.ndarray, int]:
     """A random point on a trace inside the picture, its normal, and the trace's width."""
-    for _ in range(50):
-        start, end, width = made.segments[rng.integers(len(made.segments))]
-        along = np.array(end, float) - start
-        point = np.array(start) + along * rng.uniform(0.15, 0.85)
+    point, along, width = _on_a_trace(made, rng)
+    for _ in range(49):
         if (point > 15).all() and (point < SIDE - 15).all():
             break
+        point, along, width = _on_a_trace(made, rng)
     along /= np.linalg.norm(along) + 1e-6
     return point, np.array([-along[1], along[0]]) * rng.choice([-1, 1]), width
+
+
+def _on_a_trace(made: Board, rng: Rng) -> tuple[np.ndarray, np.ndarray, int]:
+    """A random point on a trace, the way from the trace's start to its end, and its width."""
+    start, end, width = made.segments[rng.integers(len(made.segments))]
+    along = np.array(end, float) - start
+    return np.array(start) + along * rng.uniform(0.15, 0.85), along, width
 
 
 def _drop(point: np.ndarray, radius: float, rng: Rng) -> np.ndarray:

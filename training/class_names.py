@@ -24,7 +24,7 @@ def class_vectors(text: MiniText) -> torch.Tensor:
     synonyms = [name.split(", ") for name in classes.label_descriptions()]
     named = text.encode([word for words in synonyms for word in words])
     means = [part.mean(dim=0) for part in named.split([len(words) for words in synonyms])]
-    defined = text.encode(classes.label_descriptions(detailed=True))
+    defined = text.encode(list(classes.label_descriptions(detailed=True)))
     return functional.normalize(functional.normalize(torch.stack(means), dim=-1) + defined, dim=-1)
 
 

@@ -61,5 +61,7 @@ def captured(picture: np.ndarray, rng: Rng, coarse: float) -> np.ndarray:
     image = (np.clip(picture, 0, 1) * 255).round().astype(np.uint8)
     if rng.random() < 0.6:
         encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(45, 96))])[1]
-        image = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+        decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+        assert decoded is not None, "a JPEG just encoded can be decoded"
+        return decoded
     return image

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 
 SIDE = 320
 """Pixels per side of every synthetic picture."""
@@ -118,5 +119,6 @@ def colour(rng: np.random.Generator, low: float = 0.05, high: float = 0.95) -> n
     return (grey + (vivid - grey) * rng.uniform(0, 1)).astype(np.float32)
 
 
-def filled(tint: np.ndarray | tuple[float, ...]) -> np.ndarray:
+def filled(tint: ArrayLike) -> np.ndarray:
+    """One colour, or one grey, all over: float32 [SIDE, SIDE, 3]."""
     return np.broadcast_to(np.asarray(tint, np.float32), (SIDE, SIDE, 3)).copy()

@@ -94,4 +94,7 @@ def _small(data: bytes) -> np.ndarray:
 def _from_wheel(folder: Path, name: str) -> np.ndarray:
     with zipfile.ZipFile(next(folder.glob("scikit_image*.whl"))) as wheel:
         raw = np.frombuffer(wheel.read(f"skimage/data/{name}"), np.uint8)
-    return cv2.cvtColor(cv2.imdecode(raw, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB).astype(np.float32) / 255
+    picture = cv2.imdecode(raw, cv2.IMREAD_COLOR)
+    if picture is None:
+        raise ValueError(f"{name} in {PICTURES_WHEEL} is not a picture that OpenCV can read")
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB).astype(np.float32) / 255

@@ -147,7 +147,7 @@ def fabric(style: Rng, specimen: Rng) -> Canvas:
 
 def stone(style: Rng, specimen: Rng, light: float = 0.0) -> Canvas:
     """Carved or natural stone: a lit height map, bright sandstone to black bronze."""
-    height = fractal(style, style.uniform(0.8, 1.2), style.integers(3, 10)) + 0.15 * fractal(
+    height = fractal(style, style.uniform(0.8, 1.2), int(style.integers(3, 10))) + 0.15 * fractal(
         specimen, 1.6, 16
     )
     shade = relief(height, style.uniform(0.8, 2.5), style.uniform(0, 6) + light)

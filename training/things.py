@@ -20,10 +20,11 @@ def building(rng: Rng) -> np.ndarray:
     box(patch, 6, y0, 122, (y0 + y1) / 2, halves[0])
     box(patch, 6, (y0 + y1) / 2, 122, y1, halves[1])
     if rng.random() < 0.5:
-        box(patch, rng.integers(10, 60), 4, rng.integers(66, 120), 124, halves[rng.integers(2)])
+        box(patch, int(rng.integers(10, 60)), 4, int(rng.integers(66, 120)), 124, halves[rng.integers(2)])
     for _ in range(int(rng.integers(0, 8))):
-        x, y = rng.integers(14, 110), rng.integers(y0 + 4, max(y1 - 8, y0 + 5))
-        box(patch, x, y, x + rng.integers(3, 12), y + rng.integers(3, 8), roof * rng.uniform(0.5, 1.3))
+        x, y = int(rng.integers(14, 110)), int(rng.integers(y0 + 4, max(y1 - 8, y0 + 5)))
+        wide, tall = int(rng.integers(3, 12)), int(rng.integers(3, 8))
+        box(patch, x, y, x + wide, y + tall, roof * rng.uniform(0.5, 1.3))
     grain = 1 + 0.05 * fractal(rng, 1.8, 16, PIXELS)
     patch[..., :3] = np.clip(patch[..., :3] * grain[..., None], 0, 1)
     return patch

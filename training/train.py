@@ -11,6 +11,7 @@ import json
 import math
 import time
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -105,6 +106,7 @@ def train(work: Path, pairs: int, epochs: int, seed: int) -> MiniHead:
     head.text_mean.copy_(bank.vectors.mean(dim=0))
     optimizer = torch.optim.AdamW(head.parameters(), lr=2e-3, weight_decay=0.05)
     mean = AveragedModel(head, multi_avg_fn=get_ema_multi_avg_fn(AVERAGED))
+    averaged = cast(MiniHead, mean.module)
     checkpoint, first = work / "checkpoint.pt", 0
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
@@ -124,15 +126,15 @@ def train(work: Path, pairs: int, epochs: int, seed: int) -> MiniHead:
         )
         states = {"head": head, "mean": mean, "optimizer": optimizer}
         torch.save({**{name: part.state_dict() for name, part in states.items()}, "epoch": epoch}, checkpoint)
-        print(f"epoch {epoch}:", json.dumps(validation.figures(mean.module, work, seed)), flush=True)
-    return mean.module
+        print(f"epoch {epoch}:", json.dumps(validation.figures(averaged, work, seed)), flush=True)
+    return averaged
 
 
 def _epoch(
     head: MiniHead, mean: AveragedModel, optimizer: torch.optim.Optimizer, stream, done: int, steps: int
 ) -> None:
     head.train()
-    began, sums = time.time(), {}
+    began, sums, number = time.time(), {}, 0
     for number, batch in enumerate(stream):
         progress = (done + number) / steps
         for group in optimizer.param_groups:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +26,7 @@ class Bank:
     vectors: Tensor
 
 
-def embed(texts: list[str]) -> Tensor:
+def embed(texts: Sequence[str]) -> Tensor:
     return MiniText(mini_weights.checked(mini_weights.TEXT_TOWER)).encode(texts).clone()
 
 
