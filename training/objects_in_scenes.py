@@ -1,6 +1,6 @@
 """Two real objects pasted into one scene: is the named one preferred?
 
-    python -m training.objects_in_scenes --data PATH/pairs.csv [--seed 0] [--objects photographed]
+    python -m training.objects_in_scenes --data PATH/pairs.csv [--seeds 0 1] [--objects photographed]
 
 asks the whole engine; `training.language_tests` asks the head alone of the same scenes.
 Objects are either photographed (`whatsup`: one thing of each name, moved about a room) or
@@ -169,14 +169,17 @@ def _written(folder: Path, number: int, scene: np.ndarray, cut: list[np.ndarray]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="pairs.csv of the development pairs")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--objects", choices=CUT_OUTS, default="photographed")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3])
+    parser.add_argument("--objects", nargs="+", choices=CUT_OUTS, default=list(CUT_OUTS))
     given = parser.parse_args()
-    won, precision = by_the_engine(given.data, given.seed, given.objects)
-    print(
-        f"{PAIRS} scenes of two {given.objects} objects, seed {given.seed}: "
-        f"named one preferred {won:.3f}, AP {precision:.3f}"
-    )
+    found = []
+    for objects in given.objects:
+        for seed in given.seeds:
+            found.append(by_the_engine(given.data, seed, objects))
+            won, precision = found[-1]
+            print(f"{objects}, seed {seed}: named one preferred {won:.3f}, AP {precision:.3f}", flush=True)
+    won, precision = np.mean(found, axis=0)
+    print(f"all {PAIRS * len(found)} scenes of two objects: {won:.3f}, AP {precision:.3f}")
 
 
 if __name__ == "__main__":
