@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+
 import numpy as np
 import pytest
 
+import training
 from training import boards, captions, features, vocabulary
 from training.marks import MARKS
 from training.pairs import Assets, make_pair
@@ -18,6 +22,12 @@ def assets() -> Assets:
     picture = rng.random((400, 400, 3), np.float32)
     cut_out = rng.random((128, 128, 4), np.float32)
     return Assets({"wall": picture, "grass": picture}, [picture], {"red apple": cut_out, "teapot": cut_out})
+
+
+@pytest.mark.parametrize("name", sorted(module.name for module in pkgutil.iter_modules(training.__path__)))
+def test_every_module_of_the_training_can_be_imported(name):
+    # That the names they read of each other and of the package exist, pyright tells.
+    importlib.import_module(f"training.{name}")
 
 
 def test_a_seed_always_gives_the_same_pair(assets):
@@ -69,10 +79,10 @@ def test_cells_of_a_pair_number_its_changes(assets):
 
 
 def test_held_out_wordings_occur_in_no_training_phrase():
-    training = {phrase.text for phrase in captions.phrase_bank([], held_out=False)}
+    trained = {phrase.text for phrase in captions.phrase_bank([], held_out=False)}
     held_out = {phrase.text for phrase in captions.phrase_bank([], held_out=True)}
-    assert len(training) > 5000
-    assert not training & held_out
+    assert len(trained) > 5000
+    assert not trained & held_out
 
 
 def test_wordings_of_held_out_kinds_are_not_trained():
