@@ -17,7 +17,8 @@ $(VENV)/.ready: pyproject.toml .ci/ensure_mongod.py
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV); the first time takes a few minutes (torch is large)."
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -e '.[offline,ray,test]'
+	$(BIN)/python -m pip install --quiet -e '.[offline,ray,test]' || \
+	  { echo "Installing failed. It needs about 8 GB of free disk here, most of it torch; free now:"; df -h . ; exit 1; }
 	$(BIN)/python .ci/ensure_mongod.py
 	@touch $@
 
