@@ -211,7 +211,7 @@ def _by_places(
         novelty, middle = ([n * enlarge(factor, n.shape) for n in each] for each in (novelty, middle))
     if places and named:
         likeness = side_by_side([partial(places.likeness, read, query) for read in shared.read])
-        novelty = [among_things(n, alike.cpu(), named) for n, alike in zip(novelty, likeness, strict=True)]
+        novelty = among_things(novelty, [alike.cpu() for alike in likeness], named)
     return novelty, middle
 
 

@@ -17,6 +17,8 @@ NAMES_WHOLLY = 0.82
 """Understood no better than this, they have their full say."""
 NAMES_STEEP = 3.0
 """How fast evidence fades as a place resembles what is named less than the best place does."""
+SIDE_STEEP, SIDE_CLEAR = 2.0, 2.0
+"""How fast, and from which difference on, one picture shows more clearly what is named than the other."""
 NAMES_LEAST = 0.1
 """What is left of a place that surely shows something else, since pictures are misread."""
 STRONG_SHARE = 0.1
@@ -50,17 +52,34 @@ def enlarge_each(values: torch.Tensor, size: tuple[int, ...] | torch.Size) -> to
     return functional.interpolate(values[None], size=tuple(size), mode="bilinear", align_corners=False)[0]
 
 
-def among_things(novelty: torch.Tensor, likeness: torch.Tensor, named: float) -> torch.Tensor:
-    """Novelty [rows, cols], less where a changed place resembles what is named less than another does.
+def among_things(
+    novelty: Sequence[torch.Tensor], likeness: Sequence[torch.Tensor], named: float
+) -> list[torch.Tensor]:
+    """Novelty of both pictures, less where a changed place resembles what is named less than another does.
+
+    What another thing covered goes with it: where one picture clearly shows what is named, the
+    other picture's places fade with those of the first.
 
     Args:
-        likeness: of each place to what is named, natural logarithms of a ratio, [rows, cols].
+        novelty: of the before and of the after picture, [rows, cols] ≥ 0.
+        likeness: of their places to what is named, natural logarithms of a ratio, [rows, cols].
         named: how far the query names a thing and no change, in [0, 1]; see `names_count`.
     """
-    alike = enlarge(likeness, novelty.shape)
+    alike = [enlarge(like, n.shape) for like, n in zip(likeness, novelty, strict=True)]
+    best = [_likest(like, n) for like, n in zip(alike, novelty, strict=True)]
+    left = [torch.exp(NAMES_STEEP * (like - top).clamp(max=0)) for like, top in zip(alike, best, strict=True)]
+    chosen = []
+    for side, other in ((0, 1), (1, 0)):
+        follows = torch.sigmoid(SIDE_STEEP * (best[other] - best[side] - SIDE_CLEAR))
+        both = torch.lerp(left[side], torch.minimum(*left), follows)
+        chosen.append(novelty[side] * (1 - named * (1 - NAMES_LEAST) * (1 - both)))
+    return chosen
+
+
+def _likest(alike: torch.Tensor, novelty: torch.Tensor) -> torch.Tensor:
+    """The likeness of the place that is likest, among strong changes."""
     strong = novelty >= torch.quantile(novelty.flatten(), 1 - STRONG_SHARE)
-    behind = (alike - torch.quantile(alike[strong], 0.9)).clamp(max=0)
-    return novelty * (1 - named * (1 - NAMES_LEAST) * (1 - torch.exp(NAMES_STEEP * behind)))
+    return torch.quantile(alike[strong], 0.9)
 
 
 def names_count(support: float) -> float:

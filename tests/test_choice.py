@@ -63,18 +63,41 @@ def test_without_any_change_both_scenes_are_left_alone():
     assert (among_scenes(SCENE, [(half_and_half(1.0, 0.0), torch.zeros(8, 12))], 0.0) == 1).all()
 
 
-def test_of_two_things_the_one_that_is_named_keeps_its_evidence():
+def two_things() -> tuple[torch.Tensor, torch.Tensor]:
+    """Novelty of two changed places, and a likeness that the second has by far."""
     novelty, likeness = torch.zeros(20, 20), torch.zeros(20, 20)
     novelty[2:8, 2:8] = novelty[12:18, 12:18] = 1
     likeness[12:18, 12:18] = 4.0
-    chosen = among_things(novelty, likeness, 1.0)
-    assert torch.allclose(chosen[12:18, 12:18], torch.tensor(1.0))
-    assert torch.allclose(chosen[2:8, 2:8], torch.tensor(NAMES_LEAST), atol=0.01)
+    return novelty, likeness
+
+
+def test_of_two_things_the_one_that_is_named_keeps_its_evidence():
+    novelty, likeness = two_things()
+    for chosen in among_things([novelty, novelty], [likeness, likeness], 1.0):
+        assert torch.allclose(chosen[12:18, 12:18], torch.tensor(1.0))
+        assert torch.allclose(chosen[2:8, 2:8], torch.tensor(NAMES_LEAST), atol=0.01)
+
+
+def test_what_another_thing_covered_goes_with_it():
+    novelty, likeness = two_things()
+    nothing_like_it = torch.zeros(20, 20)
+    before, after = among_things([novelty, novelty], [nothing_like_it, likeness], 1.0)
+    assert float(before[2:8, 2:8].max()) < 0.2
+    assert float(before[12:18, 12:18].min()) > 0.9
+    assert torch.allclose(after[12:18, 12:18], torch.tensor(1.0), atol=0.01)
+
+
+def test_a_thing_that_moved_is_kept_where_it_was_and_where_it_is():
+    novelty, now = two_things()
+    before, after = among_things([novelty, novelty], [now.flip(0, 1), now], 1.0)
+    assert float(before[2:8, 2:8].min()) > 0.8
+    assert float(after[12:18, 12:18].min()) > 0.8
 
 
 def test_names_have_no_say_where_a_change_is_understood():
     novelty, likeness = torch.rand(9, 9), torch.rand(9, 9)
-    assert torch.equal(among_things(novelty, likeness, names_count(NAMES_FROM)), novelty)
+    for chosen in among_things([novelty, novelty], [likeness, likeness], names_count(NAMES_FROM)):
+        assert torch.equal(chosen, novelty)
     assert names_count(1.0) == 0
     assert names_count(NAMES_WHOLLY) == 1
     assert names_count((NAMES_FROM + NAMES_WHOLLY) / 2) == pytest.approx(0.5)
