@@ -14,7 +14,7 @@ from argus_fiftyone.calibration import FLOOR, as_evidence, gate, in_step, pair_s
 from argus_fiftyone.choice import among_changes, among_scenes, among_things, enlarge_each, names_count
 from argus_fiftyone.cores import side_by_side
 from argus_fiftyone.difference import Difference, enlarge
-from argus_fiftyone.encoders import Encoder
+from argus_fiftyone.encoders import Encoder, PlaceReader
 from argus_fiftyone.encoders.posterior import relevance_of_each
 from argus_fiftyone.evidence import Evidence
 from argus_fiftyone.heatmap import (
@@ -178,8 +178,8 @@ def _weighed(
 ) -> Iterator[tuple[Difference, Difference]]:
     """As `_chosen`, the queries' relevance [queries, rows, cols] known, that of the after picture below."""
     novelty, middle, strongest = shared.novelty, shared.middle, shared.strongest
-    if shared.encoder.places:
-        novelty, middle = _by_places(*told[0], shared)
+    if places := shared.encoder.places:
+        novelty, middle = _by_places(*told[0], shared, places)
     if novelty is not shared.novelty:
         strongest = [strongest_cells(n) for n in novelty]
     support = torch.tensor([understood for _, understood in told])[:, None, None]
@@ -196,20 +196,19 @@ def _by_query(sides: Sequence[torch.Tensor]) -> Iterator[Difference]:
 
 
 def _by_places(
-    query: Query, support: float, shared: _Shared
+    query: Query, support: float, shared: _Shared, places: PlaceReader
 ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
     """The two novelties, less in places that show something else than what is named."""
-    evidence, places = shared.evidence, shared.encoder.places
-    novelty, middle = shared.novelty, shared.middle
+    evidence, novelty, middle = shared.evidence, shared.novelty, shared.middle
     named = names_count(support)
-    if places and named:
+    if named:
         named *= places.known(query)
-    if places and not evidence.scene.all():
+    if not evidence.scene.all():
         fits = [places.fit(read, query).cpu() for read in shared.read]
         asked = {"disappeared": slice(1), "appeared": slice(1, 2)}.get(query.direction, slice(2))
         factor = among_scenes(evidence.scene, [*zip(fits, novelty, strict=True)][asked], named)
         novelty, middle = ([n * enlarge(factor, n.shape) for n in each] for each in (novelty, middle))
-    if places and named:
+    if named:
         likeness = side_by_side([partial(places.likeness, read, query) for read in shared.read])
         novelty = among_things(novelty, [alike.cpu() for alike in likeness], named)
     return novelty, middle

@@ -52,24 +52,6 @@ class Difference:
         return torch.minimum(self.after_novelty, self.before_novelty)
 
 
-def visual_difference(
-    before: Sequence[torch.Tensor], after: Sequence[torch.Tensor], weights: Sequence[float], reach: int = 2
-) -> Difference:
-    """Novelty of each picture against the other, over all levels.
-
-    Args:
-        before, after: levels, finest first, each [rows, cols, dim]; a cell's length says how
-            much there is to see in it.
-        weights: one per level, ≥ 0.
-        reach: cells of misalignment to forgive, on every level.
-
-    Raises:
-        ValueError: if the levels do not match in number or grid.
-    """
-    _require_matching(before, after, weights)
-    return over_levels(level_novelties(before, after, reach), weights)
-
-
 @dataclass(frozen=True)
 class LevelNovelty:
     """Novelty of the after and of the before picture on one level, each [rows, cols] in [0, 2].
@@ -87,7 +69,22 @@ class LevelNovelty:
 def level_novelties(
     before: Sequence[torch.Tensor], after: Sequence[torch.Tensor], reach: int = 2
 ) -> list[LevelNovelty]:
-    """What `visual_difference` adds up, level by level; arguments as there."""
+    """Novelty of each picture against the other, level by level.
+
+    Args:
+        before, after: levels, finest first, each [rows, cols, dim]; a cell's length says how
+            much there is to see in it.
+        reach: cells of misalignment to forgive, on every level.
+
+    Raises:
+        ValueError: if the levels do not match in number or grid.
+    """
+    grids = [tuple(level.shape) for level in before], [tuple(level.shape) for level in after]
+    if grids[0] != grids[1]:
+        raise ValueError(
+            f"before and after need the same levels, got {grids[0]} and {grids[1]}: "
+            "were both pictures resized to one size?"
+        )
     novelties = []
     for old, new in zip(before, after, strict=True):
         texture = _texture(old, new)
@@ -97,7 +94,16 @@ def level_novelties(
 
 
 def over_levels(novelties: Sequence[LevelNovelty], weights: Sequence[float]) -> Difference:
-    """The levels' weighed mean on the grid of the first."""
+    """The levels' weighed mean on the grid of the first.
+
+    Args:
+        weights: one per level, ≥ 0.
+
+    Raises:
+        ValueError: if there is not one weight per level.
+    """
+    if len(weights) != len(novelties):
+        raise ValueError(f"{len(novelties)} levels need one weight each, got {len(weights)}")
     size, total = novelties[0].texture.shape, sum(weights)
     sides = [torch.zeros(size, device=novelties[0].texture.device) for _ in range(2)]
     for level, weight in zip(novelties, weights, strict=True):
@@ -233,14 +239,3 @@ def _pooled(cells: torch.Tensor) -> torch.Tensor:
     rows, cols = (side // 2 * 2 for side in cells.shape[1:])
     four = [cells[:, down:rows:2, right:cols:2] for down in (0, 1) for right in (0, 1)]
     return functional.normalize(four[0] + four[1] + four[2] + four[3], dim=0)
-
-
-def _require_matching(
-    before: Sequence[torch.Tensor], after: Sequence[torch.Tensor], weights: Sequence[float]
-) -> None:
-    grids = [tuple(level.shape) for level in before], [tuple(level.shape) for level in after]
-    if grids[0] != grids[1] or len(weights) != len(before):
-        raise ValueError(
-            f"before and after need the same levels and one weight each, got {grids[0]}, {grids[1]} "
-            f"and {len(weights)} weights: were both pictures resized to one size?"
-        )

@@ -11,12 +11,14 @@ from surfaces import draw_surface, relight
 
 from argus_fiftyone.difference import (
     LARGEST_SEARCH,
+    Difference,
     both_novelties,
     enlarge,
+    level_novelties,
+    over_levels,
     picture_novelty,
     pixel_difference,
     unit_cells,
-    visual_difference,
     window_novelty,
 )
 
@@ -35,11 +37,17 @@ def cells(seed: int, rows: int = 9, cols: int = 11) -> torch.Tensor:
     return unit_cells(torch.randn(rows, cols, 16, generator=torch.Generator().manual_seed(seed)))
 
 
+def difference_of(
+    before: list[torch.Tensor], after: list[torch.Tensor], weights: tuple[float, ...] | list[float]
+) -> Difference:
+    return over_levels(level_novelties(before, after), weights)
+
+
 @SHORT
 @given(seeds)
 def test_identical_pictures_show_nothing_new_anywhere(seed: int):
     same = levels(seed)
-    difference = visual_difference(same, same, WEIGHTS)
+    difference = difference_of(same, same, WEIGHTS)
     for part in (difference.after_novelty, difference.before_novelty, difference.changed):
         torch.testing.assert_close(part, torch.zeros(8, 10), atol=1e-5, rtol=0)
 
@@ -48,7 +56,7 @@ def test_identical_pictures_show_nothing_new_anywhere(seed: int):
 @given(seeds)
 def test_exchanging_the_pictures_exchanges_appeared_and_disappeared(seed: int):
     old, new = levels(seed), levels(seed + 1)
-    forth, back = visual_difference(old, new, WEIGHTS), visual_difference(new, old, WEIGHTS)
+    forth, back = difference_of(old, new, WEIGHTS), difference_of(new, old, WEIGHTS)
     torch.testing.assert_close(forth.appeared, back.disappeared, atol=1e-6, rtol=0)
     torch.testing.assert_close(forth.disappeared, back.appeared, atol=1e-6, rtol=0)
     torch.testing.assert_close(forth.changed, back.changed, atol=1e-6, rtol=0)
@@ -57,7 +65,7 @@ def test_exchanging_the_pictures_exchanges_appeared_and_disappeared(seed: int):
 @SHORT
 @given(seeds)
 def test_evidence_stays_in_its_range(seed: int):
-    difference = visual_difference(levels(seed), levels(seed + 1), WEIGHTS)
+    difference = difference_of(levels(seed), levels(seed + 1), WEIGHTS)
     for novelty in (difference.after_novelty, difference.before_novelty):
         assert novelty.min() >= 0
         assert novelty.max() <= 2
@@ -71,8 +79,8 @@ def test_evidence_stays_in_its_range(seed: int):
 @given(seeds, st.floats(0.1, 50))
 def test_weights_count_relative_to_each_other(seed: int, factor: float):
     old, new = levels(seed), levels(seed + 1)
-    once = visual_difference(old, new, WEIGHTS)
-    scaled = visual_difference(old, new, [factor * weight for weight in WEIGHTS])
+    once = difference_of(old, new, WEIGHTS)
+    scaled = difference_of(old, new, [factor * weight for weight in WEIGHTS])
     torch.testing.assert_close(once.after_novelty, scaled.after_novelty, atol=1e-5, rtol=1e-4)
 
 
@@ -126,10 +134,10 @@ def test_a_large_grid_is_searched_pooled_and_comes_back_at_its_own_size():
 
 
 def test_levels_that_do_not_match_are_refused_with_what_to_check():
-    with pytest.raises(ValueError, match=r"same levels and one weight each.*resized to one size"):
-        visual_difference(levels(1), levels(1, rows=6), WEIGHTS)
-    with pytest.raises(ValueError, match="and 1 weights"):
-        visual_difference(levels(1), levels(2), [1.0])
+    with pytest.raises(ValueError, match=r"need the same levels, got .* and .*resized to one size"):
+        difference_of(levels(1), levels(1, rows=6), WEIGHTS)
+    with pytest.raises(ValueError, match="2 levels need one weight each, got 1"):
+        difference_of(levels(1), levels(2), [1.0])
 
 
 def test_enlarging_keeps_a_constant_and_leaves_the_same_size_alone():
