@@ -38,7 +38,7 @@ PIXEL_DOUBT = 0.3
 
 FLOOR = 0.75
 """What words leave of a pair's score when it surely shows something else. Far above 0, since towers err."""
-MAP_FLOOR = 0.4
+MAP_FLOOR = 0.27
 """What words leave of a place when another change of the same pair fits them better."""
 BEST_SHARE = 0.02
 """The share of the map, strongest first, among which the change that fits best is sought."""

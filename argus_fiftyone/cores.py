@@ -7,6 +7,8 @@ pieces of work on a core each wait once, and are rounded as on any other number 
 
 from __future__ import annotations
 
+import ctypes
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -21,8 +23,14 @@ T = TypeVar("T")
 
 MOST_CORES = 4
 """No pair falls into more pieces than these can use."""
-LARGE = 31 << 20
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
+"""glibc's numbers of what `mallopt` sets."""
+LARGE = 32 << 20
 """Bytes; the largest block that glibc can be taught to keep."""
+KEPT = 256 << 20
+"""Bytes that may lie free at the end of a heap."""
+HEAPS = 2
+"""Heaps that all threads share: more hold more memory, and those of threads cannot grow beyond 64 MB."""
 
 
 def free_cores(on_cpu: bool = True) -> int:
@@ -136,10 +144,17 @@ def _with_crew(tasks: Sequence[_Task], count: int) -> None:
 def keep_freed_memory() -> None:
     """Have the C library keep what one pair frees for the next.
 
-    glibc gives large blocks back at once, so that their pages are fetched and filled with zeros
-    anew for each pair, until it has seen a block of that size freed. No harm elsewhere.
+    glibc gives large blocks back at once, and the emptied heaps of threads too, so that their pages
+    are fetched and filled with zeros anew for each pair: with CLIP towers a tenth of the time. No
+    harm where the C library is another one.
+
+    Source:
+        mallopt(3).
     """
-    torch.empty(LARGE, dtype=torch.uint8)
+    if sys.platform == "linux":
+        tell = getattr(ctypes.CDLL(None), "mallopt", lambda *_: None)
+        for option, value in ((M_MMAP_THRESHOLD, LARGE), (M_TRIM_THRESHOLD, KEPT), (M_ARENA_MAX, HEAPS)):
+            tell(option, value)
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from argus_fiftyone.pictures import (
     SmoothMap,
     grey_png,
     map_levels,
+    map_png,
     read_map,
     read_mask,
     write_png,
@@ -60,7 +61,7 @@ def write_heatmap(heatmap: np.ndarray | SmoothMap, folder: Path, pair_id: str) -
     levels, scale = map_levels(heatmap), 255 / MAP_STEPS
     strength = cv2.convertScaleAbs(levels, alpha=scale, beta=-MAP_ZERO * scale)
     strength[strength < FAINTEST_LEVEL] = 0
-    packed = grey_png(levels)
+    packed = map_png(heatmap)
     stem = folder / f"{_file_stem(pair_id)}-{_digest(packed)}"
     shown, signed = Path(f"{stem}.png"), Path(f"{stem}.signed.png")
     write_whole(signed, packed)

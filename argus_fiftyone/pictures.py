@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +15,13 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 MAP_ZERO = 32768
 MAP_STEPS = 32767
-MAP_GRAIN = 4
-"""A drawn heatmap takes every fourth level, 1/8192 apart: finer ones are noise that makes files larger."""
+MAP_GRAIN = 8
+"""A drawn heatmap takes every eighth level, 1/4096 apart: finer ones are noise that makes files larger."""
 MAP_ERROR = MAP_GRAIN / MAP_STEPS
 """A drawn heatmap differs by less than this from the cells it is drawn from."""
+ROWS_PER_CELL = 6
+"""A row of cells that covers more rows of pixels than this is drawn in no more of them, each repeated:
+nobody sees the steps, and rows like the one above cost next to nothing to draw and to pack."""
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_UP = 2
@@ -133,19 +137,31 @@ class SmoothMap:
     """A signed heatmap before it is drawn: small, whatever its size in pixels.
 
     Attributes:
-        cells: float [rows, cols] in [-1, 1], on any grid; what lies beyond ±0.9999 is cut.
+        cells: float [rows, cols] in [-1, 1], on any grid; what lies beyond ±0.9997 is cut.
         size: (height, width) in pixels.
     """
 
     cells: np.ndarray
     size: tuple[int, int]
 
-    def levels(self) -> np.ndarray:
-        """uint16 [height, width], 32768 + 32767·h in whole grains, smooth between cells."""
-        strongest = MAP_ZERO - MAP_GRAIN
+    @property
+    def repeats(self) -> int:
+        """How many rows of pixels in succession are alike; divides the height."""
+        height = self.size[0]
+        most = height // (ROWS_PER_CELL * len(self.cells))
+        return max((count for count in range(1, most + 1) if height % count == 0), default=1)
+
+    def rows(self) -> np.ndarray:
+        """uint16 [height / repeats, width], 32768 + 32767·h in whole grains, smooth between cells."""
+        (height, width), strongest = self.size, MAP_ZERO - MAP_GRAIN
         cells = np.clip(_as_levels(self.cells), MAP_ZERO - strongest, MAP_ZERO + strongest)
-        drawn = cv2.resize(cells + np.uint16(MAP_GRAIN // 2), self.size[::-1], interpolation=cv2.INTER_LINEAR)
+        cells += np.uint16(MAP_GRAIN // 2)
+        drawn = cv2.resize(cells, (width, height // self.repeats), interpolation=cv2.INTER_LINEAR)
         return np.bitwise_and(drawn, np.uint16(MAP_ZERO + strongest), out=drawn)
+
+    def levels(self) -> np.ndarray:
+        """As `rows`, uint16 [height, width]."""
+        return np.repeat(self.rows(), self.repeats, axis=0)
 
     def heatmap(self) -> np.ndarray:
         """float32 [height, width] in [-1, 1], to the last bit what `read_map` reads."""
@@ -157,11 +173,18 @@ def write_map(path: str | os.PathLike[str], heatmap: np.ndarray | SmoothMap) -> 
 
     The file appears whole or not at all.
     """
-    write_whole(path, grey_png(map_levels(heatmap)))
+    write_whole(path, map_png(heatmap))
+
+
+def map_png(heatmap: np.ndarray | SmoothMap) -> bytes:
+    """A heatmap as the PNG that `write_map` writes."""
+    if isinstance(heatmap, SmoothMap):
+        return grey_png(heatmap.rows(), heatmap.repeats)
+    return grey_png(_as_levels(heatmap))
 
 
 def map_levels(heatmap: np.ndarray | SmoothMap) -> np.ndarray:
-    """A heatmap as `write_map` writes it, uint16 [rows, cols]."""
+    """The levels of `map_png`, uint16 [rows, cols]."""
     return heatmap.levels() if isinstance(heatmap, SmoothMap) else _as_levels(heatmap)
 
 
@@ -202,31 +225,38 @@ def _colour_png(path: str | os.PathLike[str], picture: np.ndarray) -> bytes:
     return data.tobytes()
 
 
-def grey_png(levels: np.ndarray) -> bytes:
-    """uint8 or uint16 [rows, cols] as PNG, in a fifth of the time OpenCV's takes and no larger.
+def grey_png(levels: np.ndarray, repeats: int = 1) -> bytes:
+    """uint8 or uint16 [rows, cols] as PNG, in a fifth of the time OpenCV's takes and hardly larger.
 
     A heatmap is as smooth as a picture can be, so differences of neighbours are all it needs,
     and Intel's ISA-L packs those several times faster than zlib. Strip by strip, since memory
     that is asked for in large pieces costs as much as the packing.
+
+    Args:
+        repeats: how many rows of the picture each row of levels makes.
     """
-    height, width = levels.shape
-    packer, rows = isal_zlib.compressobj(1), max(1, PNG_STRIP // levels[0].nbytes)
-    strips = (_differences(levels, top, min(top + rows, height)) for top in range(0, height, rows))
-    packed = [*(packer.compress(strip) for strip in strips), packer.flush()]
-    header = struct.pack(">IIBBBBB", width, height, 8 * levels.dtype.itemsize, 0, 0, 0, 0)
+    count, width = levels.shape
+    packer = isal_zlib.compressobj(1)
+    packed = [*(packer.compress(strip) for strip in _strips(levels, repeats)), packer.flush()]
+    header = struct.pack(">IIBBBBB", width, count * repeats, 8 * levels.dtype.itemsize, 0, 0, 0, 0)
     parts = ((b"IHDR", header), (b"IDAT", b"".join(packed)), (b"IEND", b""))
     return PNG_SIGNATURE + b"".join(_png_chunk(name, data) for name, data in parts)
 
 
-def _differences(levels: np.ndarray, top: int, bottom: int) -> np.ndarray:
-    """Rows as PNG wants them before packing: a byte that names the filter, then each byte's difference."""
-    above = levels[max(0, top - 1) : bottom]
-    pixels = np.ascontiguousarray(above, levels.dtype.newbyteorder(">")).view(np.uint8)
-    rows = np.empty((bottom - top, 1 + pixels.shape[1]), np.uint8)
-    rows[:, 0] = PNG_UP
-    rows[0, 1:] = pixels[0]  # of the picture's first row, above which PNG sees zeros; else overwritten
-    np.subtract(pixels[1:], pixels[:-1], out=rows[len(rows) - len(pixels) + 1 :, 1:])
-    return rows
+def _strips(levels: np.ndarray, repeats: int) -> Iterator[np.ndarray]:
+    """Rows as PNG wants them before packing: a byte that names the filter, then each byte's difference
+    from the row above. One array holds one strip after the other; what repeats a row is 0 throughout."""
+    count, length = len(levels), levels[0].nbytes
+    most = min(count, max(1, PNG_STRIP // (length * repeats)))
+    strip = np.zeros((most, repeats, 1 + length), np.uint8)
+    strip[..., 0] = PNG_UP
+    for top in range(0, count, most):
+        above = levels[max(0, top - 1) : top + most]
+        pixels = np.ascontiguousarray(above, levels.dtype.newbyteorder(">")).view(np.uint8)
+        rows = strip[: min(most, count - top), 0, 1:]
+        rows[0] = pixels[0]  # of the picture's first row, above which PNG sees zeros; else overwritten
+        np.subtract(pixels[1:], pixels[:-1], out=rows[len(rows) - len(pixels) + 1 :])
+        yield strip[: len(rows)]
 
 
 def _png_chunk(name: bytes, data: bytes) -> bytes:

@@ -10,7 +10,14 @@ from tiny_clip import register, scene
 from argus_fiftyone.encoders.clip import load_clip
 from argus_fiftyone.encoders.clip_checks import check_walk
 from argus_fiftyone.encoders.clip_encoder import ClipEncoder
-from argus_fiftyone.encoders.clip_tower import can_truncate, tower_config, walk_text
+from argus_fiftyone.encoders.clip_tower import (
+    build_model,
+    can_truncate,
+    fill_at_random,
+    fold_quick_gelu,
+    tower_config,
+    walk_text,
+)
 from argus_fiftyone.encoders.protocol import EncoderUnavailable
 
 TOWERS: dict[str, dict[str, Any]] = {
@@ -57,6 +64,22 @@ def test_the_plain_path_equals_the_model_itself(tmp_path: Path, tower: str):
     theirs = theirs[0] if isinstance(theirs, tuple) else theirs
     ours = torch.stack([f.picture for f in encoder.encode_pictures(pictures)])
     assert (ours - theirs / theirs.norm(dim=-1, keepdim=True)).abs().max() < 1e-6
+
+
+@torch.inference_mode()
+def test_folding_the_quick_activation_changes_neither_tower(tmp_path: Path):
+    name = register(tmp_path, "argus-quick", quick_gelu=True).split(":")[1]
+    models: list[Any] = [build_model(tower_config(name)) for _ in range(2)]
+    folded, original = models
+    for model in models:
+        fill_at_random(model)
+    fold_quick_gelu(folded)
+    kinds = [{type(part).__name__ for part in model.modules()} for model in models]
+    assert "QuickGELU" in kinds[1] - kinds[0]
+    pixels, tokens = torch.randn(2, 3, *original.visual.image_size), torch.arange(77)[None]
+    for look in (lambda model: model.visual(pixels), lambda model: model.encode_text(tokens)):
+        theirs = look(original)
+        assert (look(folded) - theirs).abs().max() < 1e-5 * theirs.abs().max()
 
 
 PROMPTS = ["a", "a scratch", "a very long description of a plate with five screws, one of which is missing"]

@@ -17,6 +17,7 @@ from argus_fiftyone.encoders.clip_tower import (
     build_model,
     fill_at_random,
     fill_from_checkpoint,
+    fold_quick_gelu,
     tower_config,
 )
 from argus_fiftyone.encoders.protocol import EncoderEntry, EncoderUnavailable
@@ -80,6 +81,7 @@ def load_clip(
         fill_at_random(model)
     else:
         fill_from_checkpoint(model, tensors, str(checkpoint))
+    fold_quick_gelu(model)
     encoder = ClipEncoder(parsed, model, tokenizer, entry, attention, sigma)
     check_walk(encoder)
     return pick_precision(encoder, precision, _device(device))

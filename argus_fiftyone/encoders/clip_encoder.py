@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from argus_fiftyone.cores import keep_freed_memory
 from argus_fiftyone.encoders.clip_dense import dense_attention, interpolate_positions, neighbourhood_prior
 from argus_fiftyone.encoders.clip_names import RANDOM_NOTE, ClipName
 from argus_fiftyone.encoders.clip_tiles import LARGEST_WHOLE, walk_tiles
@@ -67,6 +68,7 @@ class ClipEncoder:
         attention: str = "kk",
         sigma: float = 5.0,
     ) -> None:
+        keep_freed_memory()
         self.name = str(parsed)
         self.note = RANDOM_NOTE if parsed.kind == "random" else ""
         self.cell: int = model.visual.patch_size[0]

@@ -118,6 +118,28 @@ def fill_from_checkpoint(model: nn.Module, tensors: dict[str, torch.Tensor], sou
     model.load_state_dict(found)
 
 
+QUICK_GELU = 1.702
+"""OpenAI's approximation of GELU: x · sigmoid(1.702 x)."""
+
+
+@torch.no_grad()
+def fold_quick_gelu(model: nn.Module) -> None:
+    """Have a tower with OpenAI's activation compute the same in one pass instead of three.
+
+    x · sigmoid(c x) = silu(c x) / c: c goes into the weights before the activation, 1 / c into those
+    after it. Of ViT-B/16 in bf16 the three passes are a tenth of the time.
+    """
+    from open_clip.transformer import QuickGELU
+
+    for part in list(model.modules()):
+        if isinstance(getattr(part, "gelu", None), QuickGELU):
+            mlp: Any = part
+            mlp.c_fc.weight *= QUICK_GELU
+            mlp.c_fc.bias *= QUICK_GELU
+            mlp.c_proj.weight /= QUICK_GELU
+            mlp.gelu = nn.SiLU(inplace=True)
+
+
 _LEFTOVERS = frozenset({"input_resolution", "context_length", "vocab_size", "attn_mask", "logit_bias"})
 """Entries some releases saved that are no weights of these towers."""
 

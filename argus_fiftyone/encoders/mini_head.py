@@ -23,8 +23,12 @@ from argus_fiftyone.encoders.mini_match import EVIDENCE, FOLDED, SeenPair, resiz
 
 WEIGHTS = Path(__file__).with_name("mini_head.safetensors")
 TEXT_SIZE = 384
-CREDIT = 4.0
-"""Added to the changed logit before a cell is silenced: only what is surely unchanged is."""
+CREDIT = -0.5
+"""Added to the changed logit before a cell is silenced, unless its difference is plain."""
+PLAIN_FROM = 0.65
+"""A difference is plain above this quantile of the picture's differences,"""
+PLAIN_AT = 0.25
+"""and wholly so from this share of the way from there to the strongest."""
 SHARED = 2
 """Cells of stride 8 that share their description in each direction."""
 REFERENCES = 512
@@ -133,7 +137,8 @@ class MiniHead(nn.Module):
         """`describe_change` for one pair that was matched before (n = 1).
 
         Cells of one change should carry one description, so each takes the mean of those
-        around it, weighed by their evidence; cells that surely did not change say `nothing`."""
+        around it, weighed by their evidence; cells that changed neither to the head nor to the
+        untrained eye say `nothing`: the head misses changes that it was never shown."""
         return self._told(seen.visual(), *self.both_ways(seen))
 
     @torch.inference_mode()
@@ -152,7 +157,7 @@ class MiniHead(nn.Module):
         self, visual: Tensor, embedding: Tensor, changed: Tensor, direction: Tensor
     ) -> ChangeDescription:
         shared = functional.normalize(_weighed_mean(embedding, visual), dim=1)
-        something = torch.sigmoid(changed + CREDIT)[:, None]
+        something = torch.maximum(torch.sigmoid(changed + CREDIT), _plain(visual))[:, None]
         silent = functional.normalize(self.nothing, dim=0)[:, None, None]
         told = functional.normalize(something * shared + (1 - something) * silent, dim=1)
         ways = direction[0].softmax(dim=0).permute(1, 2, 0)
@@ -235,6 +240,16 @@ class MiniHead(nn.Module):
 
     def match_logits(self, cosines: Tensor) -> Tensor:
         return self.match_scale.exp() * cosines + self.match_bias
+
+
+def _plain(visual: Tensor) -> Tensor:
+    """How plain a difference the untrained eye sees near each cell, in [0, 1], as the picture goes."""
+    near = functional.max_pool2d(visual[:, None], 2 * SHARED + 1, 1, SHARED)
+    near = functional.avg_pool2d(near, 2 * SHARED + 1, 1, SHARED)
+    flat = near.flatten(1)
+    usual, most = flat.quantile(PLAIN_FROM, dim=1), flat.amax(dim=1)
+    usual, most = (value[:, None, None] for value in (usual, most))
+    return ((near[:, 0] - usual) / (PLAIN_AT * (most - usual) + 1e-6)).clamp(0, 1)
 
 
 def _across(inputs: Sequence[tuple[nn.Module, Tensor]]) -> Tensor:
