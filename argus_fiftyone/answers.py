@@ -26,6 +26,7 @@ from argus_fiftyone.heatmap import (
     follow_edges,
     main_direction,
 )
+from argus_fiftyone.pairs import SAME_FRAME
 from argus_fiftyone.pictures import MAP_ERROR, SmoothMap, fitted_size
 from argus_fiftyone.query import Query, parse_query
 from argus_fiftyone.settings import Settings
@@ -61,7 +62,7 @@ class Comparison:
     regions: list[Region] = field(default_factory=list)
     query_support: float = 1.0
     encoder: str = ""
-    warp: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+    warp: tuple[float, ...] = SAME_FRAME
 
     @cached_property
     def heatmap(self) -> np.ndarray:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 NEEDED = ("id", "before", "after")
+SAME_FRAME = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+"""The warp of a pair that needs none: the unit matrix, row by row."""
 
 
 class PairListError(ValueError):

@@ -12,11 +12,9 @@ from typing import Any
 import numpy as np
 
 from argus_fiftyone.heatmap import Region, find_regions
-from argus_fiftyone.pairs import Pair
+from argus_fiftyone.pairs import SAME_FRAME, Pair
 from argus_fiftyone.pictures import PictureError, read_map
 from argus_fiftyone.settings import Settings
-
-SAME_FRAME = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
 
 class RunFilesError(ValueError):

@@ -29,6 +29,7 @@ from argus_fiftyone.run_folder import run_pairs
 from argus_fiftyone.settings import Settings
 from argus_fiftyone.truth import CIRCULAR, as_table, evaluate_run
 from benchmarks.measuring import describe_machine
+from benchmarks.words_decide import WORDS_DECIDE, boards_of_one_fault, diptychs
 
 STAGES: dict[str, dict[str, Any]] = {
     "as shipped": {},
@@ -43,12 +44,6 @@ STAGES: dict[str, dict[str, Any]] = {
 """What is turned off, as module constants; everything else stays."""
 
 BOOTSTRAPS = 1000
-
-WORDS_DECIDE = """\
-Two changes side by side, the query names one. Control: the same of what lies outside every mask.
-Where a picture falls apart into two scenes, a scene is chosen as a whole, by what changed in it and by
-what it is, so the control follows: these figures say that the words find their scene, not that they tell
-one change from another in the same scene."""
 
 
 @contextmanager
@@ -169,31 +164,6 @@ def sweep(pairs: list[Pair], encoder: Encoder, settings: Settings) -> list[tuple
     return lines
 
 
-def diptychs(csv: Path, folder: Path, encoder: Encoder, settings: Settings) -> dict[str, float]:
-    """Which half of a diptych the map prefers, by the mean of the strongest 1 % of either half.
-
-    The control asks the same of the cells outside every mask: a preference there is for the
-    scene, not for the change.
-    """
-    run_pairs(read_pairs(csv), folder, settings, encoder)
-    preferred, control = [], []
-    for row in read_rows(csv, ("id", "mask", "target", "split_x")):
-        evidence = np.abs(read_map(folder / "maps" / f"{row['id']}.png"))
-        mask = resize(read_mask(csv.parent / row["mask"]).astype(np.uint8), evidence.shape) > 0
-        split = round(int(row["split_x"]) * evidence.shape[1] / mask.shape[1])
-        halves = np.split(evidence, [split], axis=1)
-        outside = np.split(np.where(mask, 0, evidence), [split], axis=1)
-        wanted = 0 if row["target"] == "left" else 1
-        preferred.append(_strength(halves[wanted]) > _strength(halves[1 - wanted]))
-        control.append(float(outside[wanted].mean()) > float(outside[1 - wanted].mean()))
-    return {"asked-for half preferred": float(np.mean(preferred)), "control": float(np.mean(control))}
-
-
-def _strength(half: np.ndarray) -> float:
-    flat = np.sort(half, axis=None)
-    return float(flat[-max(1, flat.size // 100) :].mean())
-
-
 def draw_worst(csv: Path, folder: Path, target: Path, count: int = 10) -> list[str]:
     """Before | after with evidence | truth of the pairs with the lowest AP; their ids."""
     from argus_fiftyone.evaluation import pair_metrics
@@ -242,6 +212,7 @@ def main() -> None:
         text.append(f"- {name}: 95 % of bootstraps over pairs within {low:.3f} to {high:.3f}")
     text += ["", "## What the words add", "", "All pairs, macro over non-circular sources.", ""]
     text += what_words_add(given.pairs, given.out, encoder, settings)
+    text += boards_of_one_fault(given.pairs, given.out / "main", given.out / "no_query", settings)
     text += [
         "",
         "## What each stage adds",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from argus_fiftyone import cores
 from argus_fiftyone.cores import free_cores, in_pieces, one_core, one_core_threads, side_by_side
 
 
@@ -107,3 +110,19 @@ def test_of_work_in_pieces_an_idle_core_takes_its_part():
     assert in_pieces(lambda: len(side_by_side([meeting.wait] * 2))) == 2
     with one_core_threads(1, "lane") as lane:
         assert lane.submit(in_pieces, where).result()[1].startswith("lane")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc is told, and other systems have none")
+def test_the_c_library_takes_every_wish_about_freed_memory(monkeypatch: pytest.MonkeyPatch):
+    library, answers = cores.ctypes.CDLL(None), []
+    if not hasattr(library, "mallopt"):
+        pytest.skip("this C library has no mallopt")
+    heard = SimpleNamespace(mallopt=lambda *wish: answers.append(library.mallopt(*wish)))
+    monkeypatch.setattr(cores.ctypes, "CDLL", lambda _: heard)
+    cores.keep_freed_memory()
+    assert answers == [1, 1, 1]
+
+
+def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(cores.ctypes, "CDLL", lambda _: SimpleNamespace())
+    cores.keep_freed_memory()

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from argus_fiftyone.encoders.mini_head import TEXT_SIZE, WEIGHTS, MiniHead
+from argus_fiftyone.encoders.mini_head import TEXT_SIZE, WEIGHTS, MiniHead, _plain
 from argus_fiftyone.encoders.mini_match import CHANNELS, see
 from training.judging import combine
 
@@ -58,6 +58,31 @@ def test_two_equal_pictures_leave_no_evidence_and_no_change(head):
     same = maps(3)
     assert see(*([stage[None] for stage in same] for _ in range(2))).evidence.abs().max() < 1e-5
     assert head.describe_change(same, same).changed.max() < 0.5
+
+
+def test_where_neither_head_nor_eye_sees_a_change_nothing_is_said(head):
+    same, other = maps(3, 96, 96), maps(3, 96, 96)
+    patches = [(slice(None), slice(36 >> n, 60 >> n), slice(36 >> n, 60 >> n)) for n in range(4)]
+    for stage, noise, patch in zip(other, maps(9, 96, 96), patches, strict=True):
+        stage[patch] = 2 * noise[patch]
+    told = head.describe_change(same, other)
+    nothing = torch.nn.functional.normalize(head.nothing, dim=0)
+    silence = told.embedding @ nothing
+    assert silence[20:28, 20:28].max() < 0.9, "there the pictures differ"
+    quiet = told.changed < 0.02
+    quiet[8:40, 8:40] = False
+    assert quiet.any()
+    assert silence[quiet].min() > 0.97
+
+
+def test_a_difference_is_plain_only_as_the_picture_goes():
+    flat = torch.full((1, 20, 20), 0.3)
+    assert not _plain(flat).any()
+    flat[0, 10, 10] = 0.4
+    plain = _plain(flat)[0]
+    assert plain[10, 10] == 1
+    assert not plain[:5].any()
+    torch.testing.assert_close(_plain(100 * flat)[0], plain, atol=1e-4, rtol=1e-3)
 
 
 def test_a_shift_by_one_cell_is_matched_away_inside_the_picture():
