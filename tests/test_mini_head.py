@@ -7,8 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from argus_fiftyone.encoders.mini_head import TEXT_SIZE, WEIGHTS, MiniHead, _plain
-from argus_fiftyone.encoders.mini_match import CHANNELS, see
+from argus_fiftyone.encoders.mini_head import TEXT_SIZE, WEIGHTS, MiniHead
+from argus_fiftyone.encoders.mini_match import CHANNELS, plain, see
 from training.judging import combine
 
 
@@ -77,12 +77,12 @@ def test_where_neither_head_nor_eye_sees_a_change_nothing_is_said(head):
 
 def test_a_difference_is_plain_only_as_the_picture_goes():
     flat = torch.full((1, 20, 20), 0.3)
-    assert not _plain(flat).any()
+    assert not plain(flat).any()
     flat[0, 10, 10] = 0.4
-    plain = _plain(flat)[0]
-    assert plain[10, 10] == 1
-    assert not plain[:5].any()
-    torch.testing.assert_close(_plain(100 * flat)[0], plain, atol=1e-4, rtol=1e-3)
+    found = plain(flat)[0]
+    assert found[10, 10] == 1
+    assert not found[:5].any()
+    torch.testing.assert_close(plain(100 * flat)[0], found, atol=1e-4, rtol=1e-3)
 
 
 def test_a_shift_by_one_cell_is_matched_away_inside_the_picture():

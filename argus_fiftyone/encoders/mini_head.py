@@ -19,16 +19,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from argus_fiftyone.cores import side_by_side
-from argus_fiftyone.encoders.mini_match import EVIDENCE, FOLDED, SeenPair, resized, see
+from argus_fiftyone.encoders.mini_match import EVIDENCE, FOLDED, SeenPair, plain, resized, see
 
 WEIGHTS = Path(__file__).with_name("mini_head.safetensors")
 TEXT_SIZE = 384
 CREDIT = -0.5
 """Added to the changed logit before a cell is silenced, unless its difference is plain."""
-PLAIN_FROM = 0.65
-"""A difference is plain above this quantile of the picture's differences,"""
-PLAIN_AT = 0.25
-"""and wholly so from this share of the way from there to the strongest."""
 SHARED = 2
 """Cells of stride 8 that share their description in each direction."""
 REFERENCES = 512
@@ -157,7 +153,7 @@ class MiniHead(nn.Module):
         self, visual: Tensor, embedding: Tensor, changed: Tensor, direction: Tensor
     ) -> ChangeDescription:
         shared = functional.normalize(_weighed_mean(embedding, visual), dim=1)
-        something = torch.maximum(torch.sigmoid(changed + CREDIT), _plain(visual))[:, None]
+        something = torch.maximum(torch.sigmoid(changed + CREDIT), plain(visual))[:, None]
         silent = functional.normalize(self.nothing, dim=0)[:, None, None]
         told = functional.normalize(something * shared + (1 - something) * silent, dim=1)
         ways = direction[0].softmax(dim=0).permute(1, 2, 0)
@@ -240,16 +236,6 @@ class MiniHead(nn.Module):
 
     def match_logits(self, cosines: Tensor) -> Tensor:
         return self.match_scale.exp() * cosines + self.match_bias
-
-
-def _plain(visual: Tensor) -> Tensor:
-    """How plain a difference the untrained eye sees near each cell, in [0, 1], as the picture goes."""
-    near = functional.max_pool2d(visual[:, None], 2 * SHARED + 1, 1, SHARED)
-    near = functional.avg_pool2d(near, 2 * SHARED + 1, 1, SHARED)
-    flat = near.flatten(1)
-    usual, most = flat.quantile(PLAIN_FROM, dim=1), flat.amax(dim=1)
-    usual, most = (value[:, None, None] for value in (usual, most))
-    return ((near[:, 0] - usual) / (PLAIN_AT * (most - usual) + 1e-6)).clamp(0, 1)
 
 
 def _across(inputs: Sequence[tuple[nn.Module, Tensor]]) -> Tensor:

@@ -20,6 +20,11 @@ LEVELS = (1, 0, 2, 2, 1, 0)
 EVIDENCE = len(LEVELS)
 """Maps per picture that say how much of it is not found in the other."""
 
+PLAIN_FROM = 0.65
+"""A difference is plain above this quantile of the picture's differences,"""
+PLAIN_AT = 0.25
+"""and wholly so from this share of the way from there to the strongest."""
+
 
 @dataclass(frozen=True)
 class SeenPair:
@@ -47,6 +52,22 @@ class SeenPair:
         both = torch.maximum(*sides)
         usual = both.flatten(1).median(dim=1).values[:, None, None]
         return (both - 0.6 * usual).clamp(min=0)
+
+
+def plain(visual: Tensor) -> Tensor:
+    """How plain a difference the untrained eye sees near each cell, as the picture goes.
+
+    Args:
+        visual: [n, rows, cols] as `SeenPair.visual`.
+
+    Returns:
+        The same shape, in [0, 1].
+    """
+    near = functional.max_pool2d(visual[:, None], 5, 1, 2)
+    near = functional.avg_pool2d(near, 5, 1, 2)[:, 0]
+    flat = near.flatten(1)
+    usual, most = (value[:, None, None] for value in (flat.quantile(PLAIN_FROM, dim=1), flat.amax(dim=1)))
+    return ((near - usual) / (PLAIN_AT * (most - usual) + 1e-6)).clamp(0, 1)
 
 
 @torch.no_grad()
