@@ -42,7 +42,7 @@ check: $(VENV)/.ready
 quality: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.quality --pairs $(DATA) --encoder $(ENCODER)
 
-## make bench [QUICK=1]     measure speed, write docs/benchmarks.md; QUICK=1: the same ratios in about 15 minutes
+## make bench [QUICK=1]     measure speed, write docs/benchmarks.md; QUICK=1: the same ratios in about 25 minutes
 bench: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.speed $(if $(QUICK),--quick)
 
