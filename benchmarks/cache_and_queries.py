@@ -35,7 +35,7 @@ def main() -> None:
     size = by_amount(smoke=(96, 128), quick=(768, 1024), full=(768, 1024))
     side, rounds = by_amount(smoke=(64, 1), quick=(448, 1), full=(448, 3))
     counts = by_amount(
-        smoke={"fp32": 2, "bf16": 2}, quick={"fp32": 12, "bf16": 24}, full={"fp32": 24, "bf16": 48}
+        smoke={"fp32": 2, "bf16": 2}, quick={"fp32": 24, "bf16": 72}, full={"fp32": 24, "bf16": 72}
     )
     print(describe_machine())
     for precision in precisions():
