@@ -7,13 +7,15 @@ import pkgutil
 
 import numpy as np
 import pytest
+import torch
 
 import training
-from training import boards, captions, features, vocabulary
-from training.marks import MARKS
-from training.pairs import Assets, make_pair
+from training import batches, boards, captions, features, vocabulary
+from training.marks import MARKS, broken_in_two
+from training.pairs import Assets, make_pair, scanned_board
 from training.scene import APPEARED, DISAPPEARED, SIDE
 from training.surfaces import SURFACES
+from training.wordings import Bank
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +106,42 @@ def test_missing_is_true_only_of_what_disappeared():
 def test_phrases_kept_out_are_in_no_bank():
     for held_out in (False, True):
         assert not captions.KEPT_OUT & {phrase.text for phrase in captions.phrase_bank([], held_out)}
+
+
+@pytest.mark.parametrize("surface", ["biscuit", "plastic"])
+def test_a_thing_broken_in_two_shows_its_ground_in_the_gap(surface):
+    seen = []
+    for seed in range(20):
+        whole = SURFACES[surface](np.random.default_rng(seed), np.random.default_rng(seed + 1))
+        if whole.ground is None:
+            continue
+        broken, gap = broken_in_two(whole, np.random.default_rng(seed))
+        assert gap.any()
+        assert not (gap & ~whole.region).any()
+        assert broken.picture.min() >= 0
+        assert broken.picture.max() <= 1
+        bare = gap & ~broken.region
+        # In the shadow of the pieces, which keeps the colour.
+        hues = [p[bare].mean(axis=0) / p[bare].mean() for p in (broken.picture, whole.ground, whole.picture)]
+        seen.append([np.abs(hues[0] - hue).mean() for hue in hues[1:]])
+    to_ground, to_thing = np.mean(seen, axis=0)
+    assert to_ground < to_thing / 2
+
+
+def test_a_scanned_board_is_black_and_white_and_knows_no_light(assets):
+    before, after, _ = scanned_board(np.random.default_rng(3), assets)
+    for picture in (before, after):
+        assert np.ptp(picture, axis=2).max() < 0.01
+        middling = (picture > 0.25) & (picture < 0.75)
+        assert middling.mean() < 0.1
+
+
+def test_near_misses_are_of_the_kind_and_do_not_fit():
+    bank = captions.phrase_bank([], held_out=False)
+    truths = batches.Truths(Bank(bank, torch.zeros(len(bank), 384)))
+    crack = ("crack", "road", APPEARED, "")
+    near = [bank[number] for number in truths.near_misses(crack)]
+    assert any(phrase.surfaces == {"tile"} for phrase in near)
+    for phrase in near:
+        assert "crack" in phrase.kinds
+        assert not phrase.fits(*crack)

@@ -23,6 +23,8 @@ CELLS_PER_CHANGE = 24
 QUIET_PER_PAIR = 48
 """Unchanged cells; half of them at random, half where the pictures differ most all the same."""
 TRUE_PER_CHANGE = 3
+NEAR_MISSES = 3
+"""Per change, wordings of its kind that do not fit: another surface, part or direction."""
 OTHERS = 64
 Attributes = tuple[str, str, str, str]
 
@@ -69,6 +71,11 @@ class Truths:
         for number, phrase in enumerate(bank.phrases):
             for kind in phrase.kinds:
                 self._by_kind.setdefault(kind, []).append(number)
+
+    def near_misses(self, change: Attributes) -> np.ndarray:
+        """Numbers of the phrases of the right kind but of another surface, part or direction."""
+        kindred = np.array(self._by_kind.get(change[0], ()), np.int64)
+        return kindred[~self.of(change)[kindred]]
 
     def of(self, change: Attributes) -> np.ndarray:
         if change not in self._known:
@@ -171,11 +178,12 @@ def _quiet(cells: np.ndarray, evidence: np.ndarray, rng: np.random.Generator) ->
 
 
 def _phrases(owners: list[Attributes], truths: Truths, rng: np.random.Generator) -> tuple[np.ndarray, Tensor]:
-    """True wordings of every change and random others, with the truth of each."""
+    """True wordings of every change, near misses and random others, with the truth of each."""
     wanted = list(rng.integers(len(truths.bank.phrases), size=OTHERS))
     for change in sorted(set(owners)):
-        true = np.flatnonzero(truths.of(change))
-        wanted += list(rng.choice(true, min(TRUE_PER_CHANGE, len(true)), replace=False)) if len(true) else []
+        true, near = np.flatnonzero(truths.of(change)), truths.near_misses(change)
+        for numbers, most in ((true, TRUE_PER_CHANGE), (near, NEAR_MISSES)):
+            wanted += list(rng.choice(numbers, min(most, len(numbers)), replace=False))
     chosen = np.array(wanted, np.int64)
     if not owners:
         return chosen, torch.zeros(0, len(chosen))

@@ -29,6 +29,8 @@ FLAW_NEW = [
     "{w} that was not there before",
     "fresh {w} in the {s}",
 ]
+NAMED = 0.35
+"""Of a pattern's wordings that name a surface, those that are in the bank; all would make it twice as large."""
 PART_GONE = [
     "missing {p}",
     "a missing {p}",
@@ -88,7 +90,7 @@ def phrase_bank(objects: Iterable[str], held_out: bool, seed: int = 0) -> list[P
         phrases += [p for name in objects for p in _of_object(name, rng)]
     for word in ("unit", "item") if held_out else ("part", "component", "piece"):
         phrases += _of_part(v.COMPONENT_PARTS, word, kinds, rng)
-    phrases += _either(flaws, rng)
+    phrases += _either(flaws, rng) + _explained(flaws, rng)
     return list({p.text: p for p in map(_in_good_english, phrases) if p.text not in KEPT_OUT}.values())
 
 
@@ -122,6 +124,19 @@ def _either(flaws: list[tuple[tuple[str, ...], str]], rng: np.random.Generator) 
     return made
 
 
+def _explained(flaws: list[tuple[tuple[str, ...], str]], rng: np.random.Generator) -> list[Phrase]:
+    """ "Rust (a kind of damage) on the steel": an explanation in brackets adds nothing."""
+    made = []
+    for names, word in flaws:
+        surface = str(rng.choice(_surfaces_for(names)))
+        seen = rng.choice(v.words(v.SURFACE_WORDS[surface], False))
+        what = str(rng.choice(["damage", "surface damage", "wear", "defect", "a flaw", "surface defect"]))
+        pattern = str(rng.choice(["{w} ({g}) on the {s}", "{w} ({g}) in the {s}", "{w} ({g})", "{g}: {w}"]))
+        named = frozenset([surface]) if "{s}" in pattern else None
+        made.append(Phrase(pattern.format(w=word, g=what, s=seen), frozenset(names), named))
+    return made
+
+
 KEPT_OUT = frozenset(["a new building"])
 """Wordings that also stand in the development pairs' queries, and so are in no bank."""
 
@@ -144,7 +159,7 @@ def _of_flaw(names: tuple[str, ...], word: str, rng: np.random.Generator, held_o
                 made.append(Phrase(pattern.format(w=word), kinds, direction=direction))
                 continue
             for surface in _surfaces_for(names):
-                if rng.random() < 0.16:
+                if rng.random() < NAMED:
                     named = str(
                         rng.choice(v.words(v.SURFACE_WORDS[surface], held_out and rng.random() < 0.5))
                     )

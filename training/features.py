@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -73,15 +75,32 @@ def cells_of(pair: Pair) -> np.ndarray:
 
 
 def precompute(folder: Path, assets_folder: Path, first: int, count: int) -> None:
-    """Writes shards of pairs with seeds `first` … `first + count − 1` into `folder`."""
-    assets, encoder = Assets.load(assets_folder), mini.MiniEncoder("cpu")
-    for start in range(first, first + count, SHARD):
-        target = folder / f"{start:06d}"
-        if target.exists():
-            continue
-        began = time.time()
-        _write_shard(target, [make_pair(seed, assets) for seed in range(start, start + SHARD)], encoder)
-        print(f"{target.name}: {SHARD} pairs in {time.time() - began:.0f} s", flush=True)
+    """Writes shards of pairs with seeds `first` … `first + count − 1` into `folder`, one process to a
+    core and each of one thread: then the features do not depend on how many cores there are."""
+    starts = [n for n in range(first, first + count, SHARD) if not (folder / f"{n:06d}").exists()]
+    # Spawned, since a process that torch has used threads in cannot be copied.
+    with ProcessPoolExecutor(
+        mp_context=get_context("spawn"), initializer=_begin, initargs=(assets_folder,)
+    ) as pool:
+        for name, seconds in pool.map(_precompute_shard, [folder / f"{n:06d}" for n in starts]):
+            print(f"{name}: {SHARD} pairs in {seconds:.0f} s", flush=True)
+
+
+_tools: tuple[Assets, mini.MiniEncoder]
+"""What a process of `precompute` draws and sees with."""
+
+
+def _begin(assets_folder: Path) -> None:
+    global _tools
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    _tools = Assets.load(assets_folder), mini.MiniEncoder("cpu")
+
+
+def _precompute_shard(target: Path) -> tuple[str, float]:
+    began, (assets, encoder), start = time.time(), _tools, int(target.name)
+    _write_shard(target, [make_pair(seed, assets) for seed in range(start, start + SHARD)], encoder)
+    return target.name, time.time() - began
 
 
 @torch.inference_mode()

@@ -34,18 +34,32 @@ def _line(path: np.ndarray, widths: np.ndarray) -> np.ndarray:
     return cv2.resize(big, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
 
 
+def _jagged(rng: Rng, start: tuple[float, float], length: float, heading: float, rough: float) -> np.ndarray:
+    """A path that keeps its heading at large and turns at every step, as brittle things break."""
+    steps = max(int(length / 3), 2)
+    drift = np.cumsum(rng.normal(0, 0.08, steps))
+    angles = heading + drift + rough * rng.standard_normal(steps)
+    return np.array(start) + 3 * np.cumsum(np.stack([np.sin(angles), np.cos(angles)], axis=1), axis=0)
+
+
 def crack(canvas: Canvas, rng: Rng) -> Mark:
     centre, length = place(rng, canvas.region), rng.uniform(40, 280)
-    path = _path(rng, centre, length, rng.uniform(0.15, 0.6))
-    width = rng.uniform(0.6, 3.5) * np.clip(1 + 0.5 * rng.standard_normal(len(path)), 0.3, 2)
-    cover = _line(path, width)
-    for _ in range(rng.integers(0, 4)):
-        branch = _path(rng, tuple(path[rng.integers(len(path))]), length / 3, 0.4)
-        cover = np.maximum(cover, _line(branch, np.full(len(branch), rng.uniform(0.5, 1.5))))
+    heading, rough = rng.uniform(0, 2 * np.pi), rng.uniform(0.2, 1.1)
+    path = _jagged(rng, centre, length, heading, rough)
+    path -= (path[-1] - path[0]) / 2
+    broad = rng.uniform(0.5, 2.8) if rng.random() < 0.75 else rng.uniform(2.5, 6.0)
+    width = broad * np.clip(1 + 0.5 * rng.standard_normal(len(path)), 0.25, 2)
+    cover = _line(path, width * np.sin(np.linspace(0.3, np.pi - 0.3, len(path))) ** 0.5)
+    for _ in range(rng.integers(0, 5)):
+        begin = tuple(path[rng.integers(len(path))])
+        off = heading + rng.choice([-1, 1]) * rng.uniform(0.3, 1.3)
+        branch = _jagged(rng, begin, length * rng.uniform(0.1, 0.5), off, rough)
+        cover = np.maximum(cover, _line(branch, np.linspace(rng.uniform(0.6, 1.6), 0.3, len(branch))))
     cover *= canvas.region
     paint = filled(_here(canvas, centre) * rng.uniform(0.05, 0.55))
     rim = 1 + rng.uniform(0, 0.25) * np.roll(soft(cover > 0.2, 1.0), (1, 1), (0, 1))
-    return Mark(cover > 0.2, np.clip(cover * rng.uniform(0.7, 1.1), 0, 1), paint, rim.astype(np.float32))
+    filled_in = soft(cover, rng.uniform(0.2, 0.4 * broad)) * rng.uniform(0.4, 1.1)
+    return Mark(cover > 0.2, np.clip(filled_in, 0, 1), paint, rim.astype(np.float32))
 
 
 def scratch(canvas: Canvas, rng: Rng) -> Mark:
@@ -96,10 +110,13 @@ def _spots(canvas: Canvas, rng: Rng, count: int, spread: float, sizes: tuple[flo
 
 
 def pits(canvas: Canvas, rng: Rng) -> Mark:
-    count = int(rng.choice([1, 1, 2, 4, 10, 30]))
-    cover = _spots(canvas, rng, count, rng.uniform(3, 22), (1.2, rng.uniform(2.5, 12)))
-    dark = filled(canvas.picture.mean(axis=(0, 1)) * rng.uniform(0.1, 0.5)) * (
-        1 + 0.2 * fractal(rng, 1.8, 32)[..., None]
+    if rng.random() < 0.35:  # grown together: one ragged patch of rough ground
+        cover = _patch(canvas, rng, (4, 16), rng.uniform(0.8, 1.6)).astype(np.float32)
+    else:
+        count = int(rng.choice([1, 1, 2, 4, 10, 30]))
+        cover = _spots(canvas, rng, count, rng.uniform(3, 22), (1.2, rng.uniform(2.5, 12)))
+    dark = filled(canvas.picture.mean(axis=(0, 1)) * rng.uniform(0.1, 0.6)) * np.clip(
+        1 + rng.uniform(0.1, 0.7) * fractal(rng, 1.9, 64)[..., None], 0.1, 3
     )
     rim = 1 + rng.uniform(0.1, 0.5) * np.roll(soft(cover > 0.3, 1.2), (2, 1), (0, 1))
     return Mark(cover > 0.25, soft(cover, rng.uniform(0.4, 1.2)) * 0.95, dark, rim.astype(np.float32))
@@ -141,9 +158,10 @@ def discolouration(canvas: Canvas, rng: Rng) -> Mark:
 
 def flaking(canvas: Canvas, rng: Rng) -> Mark:
     mask = _patch(canvas, rng, (6, 36), 1.2)
-    under = filled(colour(rng, 0.25, 1.0) * 0.4 + rng.uniform(0.1, 0.6)) * (
-        1 + 0.12 * fractal(rng, 1.7, 16)[..., None]
-    )
+    rough = fractal(rng, rng.uniform(1.4, 1.9), 16)
+    under = filled(colour(rng, 0.25, 1.0) * 0.4 + rng.uniform(0.1, 0.6))
+    under = under * (1 + rng.uniform(0.05, 0.2) * rough[..., None])
+    under += relief(rough, rng.uniform(0, 0.3), rng.uniform(0, 6))[..., None]
     lip = 1 + 0.5 * (soft(np.roll(mask, (-2, -2), (0, 1)), 1) - soft(mask, 1)) * rng.choice([-1, 1])
     return Mark(mask, soft(mask, 0.6), np.clip(under, 0, 1), lip.astype(np.float32))
 
@@ -201,18 +219,6 @@ def chipped(canvas: Canvas, rng: Rng) -> Mark:
     return Mark(mask, soft(mask, 0.8), ground, lip.astype(np.float32))
 
 
-def broken_through(canvas: Canvas, rng: Rng) -> Mark:
-    """A gap right across the piece, through which the ground is seen, with crumbs."""
-    centre = np.argwhere(canvas.region).mean(axis=0) + rng.normal(0, 25, 2)
-    path = _path(rng, tuple(centre), 330, 0.25)
-    gap = (
-        _line(path, rng.uniform(3, 14) * np.clip(1 + 0.3 * rng.standard_normal(len(path)), 0.5, 2))
-        * canvas.region
-    )
-    ground = canvas.ground if canvas.ground is not None else filled(0.1)
-    return Mark(gap > 0.3, gap, ground * 0.75)
-
-
 def mould(canvas: Canvas, rng: Rng) -> Mark:
     cover = _spots(canvas, rng, int(rng.integers(15, 60)), rng.uniform(10, 28), (1, 6)) * np.clip(
         0.6 + 0.4 * fractal(rng, 1.7, 16), 0, 1
@@ -255,7 +261,33 @@ MARKS: dict[str, Callable[[Canvas, Rng], Mark]] = {
     made.__name__: made
     for made in (
         crack, scratch, dent, pits, hole, stain, rust, discolouration, flaking, worn, liquid, dust, tape,
-        chipped, broken_through, mould, graffiti, burn, fibre, bubble,
+        chipped, mould, graffiti, burn, fibre, bubble,
     )
 }  # fmt: skip
-NEEDS_GROUND = {"chipped", "broken_through"}
+NEEDS_GROUND = {"chipped"}
+
+
+def broken_in_two(canvas: Canvas, rng: Rng) -> tuple[Canvas, np.ndarray]:
+    """The thing on its ground, broken right across and one piece pushed aside; and the gap, bool."""
+    ground = canvas.ground if canvas.ground is not None else filled(0.1)
+    middle = np.argwhere(canvas.region).mean(axis=0) + rng.normal(0, 20, 2)
+    path = _jagged(rng, tuple(middle), 750, rng.uniform(0, 2 * np.pi), rng.uniform(0.3, 1.0))
+    path += middle - path[len(path) // 2]
+    down, right = path[-1] - path[0]
+    across = np.array([right, -down]) / (np.hypot(down, right) + 1e-6)
+    outline = np.concatenate([path, path[::-1] + 900 * across])[:, ::-1]
+    side = np.zeros((SIDE, SIDE), np.uint8)
+    cv2.fillPoly(side, [np.round(outline * 16).astype(np.int32)], 1, cv2.LINE_8, 4)
+    piece, rest = canvas.region & (side > 0), canvas.region & (side == 0)
+    warp = cv2.getRotationMatrix2D((float(middle[1]), float(middle[0])), rng.normal(0, 4), 1.0)
+    warp[:, 2] += (across * rng.uniform(1, 22) + rng.normal(0, 3, 2))[::-1]
+    alone = np.dstack([canvas.picture * piece[..., None], piece]).astype(np.float32)
+    pushed = cv2.warpAffine(alone, warp, (SIDE, SIDE), flags=cv2.INTER_LINEAR)
+    cover, still = pushed[..., 3:], soft(rest, 0.6)[..., None]
+    shade = 1 - 0.4 * soft(np.roll(cover[..., 0] + rest, (4, 4), (0, 1)), 4)[..., None]
+    picture = ground * np.clip(shade, 0.4, 1) * (1 - still) + canvas.picture * still
+    picture = np.clip(picture * (1 - cover) + pushed[..., :3], 0, 1)
+    whole = rest | (cover[..., 0] > 0.5)
+    edges, near = (_line(path, np.full(len(path), width)) > 0.3 for width in (3.0, 50.0))
+    gap = canvas.region & (edges | (near & ~whole))
+    return Canvas(picture, whole, canvas.surface, canvas.ground), gap

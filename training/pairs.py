@@ -9,20 +9,21 @@ import cv2
 import numpy as np
 
 from training import boards, nuisance, printed, scenes, sources
-from training.marks import MARKS, NEEDS_GROUND
+from training.marks import MARKS, NEEDS_GROUND, broken_in_two
 from training.scene import APPEARED, CHANGED, DISAPPEARED, OPPOSITE, SIDE, Canvas, Change, Pair
 from training.surfaces import LIT, SURFACES
 
 Rng = np.random.Generator
 Drawn = tuple[np.ndarray, np.ndarray, list[Change]]
 CLEAN_SHARE = 0.18
+BROKEN_SHARE = 0.3
+"""Of flawed things on a ground, those broken in two."""
 MARK_WEIGHTS = {
     "crack": 3.0,
     "scratch": 2.0,
     "pits": 2.0,
     "flaking": 1.5,
     "chipped": 2.5,
-    "broken_through": 1.5,
     "worn": 1.5,
 }
 
@@ -41,23 +42,27 @@ class Assets:
 def make_pair(seed: int, assets: Assets) -> Pair:
     """The pair that belongs to a seed; the same on every machine."""
     rng = np.random.default_rng(seed)
-    makers = (flawed_surface, faulty_board, assembly, from_above, indoors, misprint)
-    weights = (0.45, 0.13, 0.16, 0.10, 0.10, 0.06)
-    before, after, changes = makers[rng.choice(len(makers), p=weights)](rng, assets)
+    makers = (flawed_surface, faulty_board, scanned_board, assembly, from_above, indoors, misprint)
+    weights = (0.45, 0.06, 0.08, 0.15, 0.10, 0.10, 0.06)
+    make = makers[rng.choice(len(makers), p=weights)]
+    before, after, changes = make(rng, assets)
     if rng.random() < 0.5:
         before, after = after, before
         changes = [Change(c.mask, c.kind, c.surface, OPPOSITE[c.direction], c.part) for c in changes]
-    return _photographed(before, after, changes, rng)
+    calm = make is scanned_board
+    return _photographed(before, after, changes, rng, calm)
 
 
-def _photographed(before: np.ndarray, after: np.ndarray, changes: list[Change], rng: Rng) -> Pair:
+def _photographed(before: np.ndarray, after: np.ndarray, changes: list[Change], rng: Rng, calm: bool) -> Pair:
+    """Both pictures as cameras give them; calm: by a scanner, which knows neither light nor angle."""
     index = np.zeros((SIDE, SIDE), np.uint8)
     for number, change in enumerate(changes, start=1):
         index[change.mask] = number
     strength = float(rng.choice([0.0, 0.4, 1.0, 1.6], p=[0.12, 0.28, 0.4, 0.2]))
+    strength = 0.1 if calm else strength
     before, _ = nuisance.moved(before.astype(np.float32), np.zeros_like(index), rng, 0.5 * strength)
     after, index = nuisance.moved(after.astype(np.float32), index, rng, 0.5 * strength)
-    coarse = 1.0 if rng.random() < 0.55 else float(rng.uniform(0.22, 0.8))
+    coarse = 1.0 if calm or rng.random() < 0.55 else float(rng.uniform(0.22, 0.8))
     grey = rng.random() < 0.2
     pictures = [
         nuisance.captured(nuisance.relit(_grey(p) if grey else p, rng, strength), rng, coarse)
@@ -98,8 +103,12 @@ def flawed_surface(rng: Rng, assets: Assets) -> Drawn:
         for kind in rng.choice(sorted(set(MARKS) - NEEDS_GROUND), int(rng.integers(0, 3))):
             lasting = MARKS[kind](first, rng)
             before, after = lasting.laid_on(before), lasting.laid_on(after)
-    changes = []
-    for _ in range(_count(rng)):
+    changes, count = [], _count(rng)
+    if count and second.ground is not None and rng.random() < BROKEN_SHARE:
+        second, gap = broken_in_two(second, rng)
+        after = second.picture.copy()
+        changes.append(Change(gap, "broken_through", second.surface, APPEARED))
+    for _ in range(count - len(changes)):
         before, after, change = _mark(second, before, after, rng)
         changes.append(change)
     return before, after, changes
@@ -125,18 +134,28 @@ def _mark(
 
 def faulty_board(rng: Rng, assets: Assets) -> Drawn:
     del assets
-    made, ink = boards.board(rng), boards.painter(rng)
+    return _etched(boards.board(rng), boards.painter(rng), rng)
+
+
+def scanned_board(rng: Rng, assets: Assets) -> Drawn:
+    """As a line scanner gives it: black and white, and both exposures alike."""
+    del assets
+    return _etched(boards.board(rng), boards.black_and_white(rng), rng)
+
+
+def _etched(made: boards.Board, ink: boards.Ink, rng: Rng) -> Drawn:
     if len(made.segments) == 0:
         made.segments.append(((20, 160), (300, 160), 8))
     copper, changes = made.copper.copy(), []
+    weights = np.array([boards.FAULT_WEIGHTS.get(kind, 1.0) for kind in boards.FAULTS])
     for _ in range(_count(rng) * int(rng.integers(1, 3))):
-        kind = str(rng.choice(list(boards.FAULTS)))
+        kind = str(rng.choice(list(boards.FAULTS), p=weights / weights.sum()))
         faulty = boards.FAULTS[kind](made, rng)
         mask = boards.fault_mask(made.copper, faulty)
         copper = np.where(made.copper != faulty, faulty, copper)
         changes.append(Change(mask, kind, "board", APPEARED))
     before, after = boards.painted(made.copper, ink, rng), boards.painted(copper, ink, rng)
-    if rng.random() < 0.15:
+    if ink.photographed and rng.random() < 0.15:
         bridge = boards.solder_bridge(made, rng)
         after = bridge.laid_on(after)
         changes.append(Change(bridge.mask, "solder bridge", "board", APPEARED))

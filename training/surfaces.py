@@ -18,13 +18,22 @@ def _grained(tint: np.ndarray, texture: np.ndarray, strength: float) -> np.ndarr
 
 
 def asphalt(style: Rng, specimen: Rng) -> Canvas:
-    grey = style.uniform(0.25, 0.65) + style.uniform(-0.04, 0.04, 3)
-    grain = fractal(specimen, style.uniform(1.5, 2.0), 8)
-    stones = cv2.GaussianBlur(
-        specimen.standard_normal((SIDE, SIDE)).astype(np.float32), (0, 0), style.uniform(0.8, 2.5)
-    )
-    texture = 0.5 * grain + stones / (stones.std() + 1e-6)
-    return Canvas(_grained(grey, texture, style.uniform(0.04, 0.16)), WHOLE, "road")
+    """Bound chippings: grey, fine, some lighter or darker than the rest, hardly any pattern at large."""
+    grey = style.uniform(0.25, 0.65) + style.uniform(-0.025, 0.025, 3)
+    size = style.choice([0.5, 0.8, 1.2, 1.8, 2.6]) * style.uniform(0.8, 1.25)
+    fine, stones = (_speckle(specimen, size * factor) for factor in (0.6, 1.5))
+    light, dark = (np.clip(grain - style.uniform(0.8, 1.8), 0, 2) for grain in (stones, -fine))
+    at_large = style.uniform(0.0, 0.35) * fractal(specimen, 0.9, 3)
+    lit = relief(fine + 1.5 * stones, 1.0, style.uniform(0, 6))
+    texture = fine + 0.5 * stones + style.uniform(0.5, 2.0) * (light - dark) + at_large
+    texture = texture / texture.std() + style.uniform(0.0, 2.0) * lit / (lit.std() + 1e-6)
+    return Canvas(_grained(grey, texture, style.uniform(0.03, 0.16)), WHOLE, "road")
+
+
+def _speckle(specimen: Rng, sigma: float) -> np.ndarray:
+    """Grain of one size, in pixels, of deviation 1."""
+    noise = cv2.GaussianBlur(specimen.standard_normal((SIDE, SIDE)).astype(np.float32), (0, 0), sigma)
+    return noise / (noise.std() + 1e-6)
 
 
 def concrete(style: Rng, specimen: Rng) -> Canvas:
@@ -71,7 +80,7 @@ def _on_ground(canvas: Canvas, region: np.ndarray, ground: np.ndarray) -> Canvas
 
 def thread(style: Rng, specimen: Rng) -> Canvas:
     rows, columns = np.mgrid[:SIDE, :SIDE].astype(np.float32)
-    turn, pitch = style.uniform(-0.5, 0.5), style.uniform(35, 110)
+    turn, pitch = style.uniform(-0.5, 0.5), style.uniform(35, 190)
     along = rows + columns * np.tan(turn) + style.uniform(10, 40) * np.sin(columns / SIDE * np.pi)
     phase = along / pitch * 2 * np.pi + specimen.uniform(0, 0.6)
     shine = np.sin(phase) + 0.5 * np.sin(2 * phase + style.uniform(0, 6)) + 0.25 * np.sin(5 * phase)
@@ -82,6 +91,9 @@ def thread(style: Rng, specimen: Rng) -> Canvas:
     if style.random() < 0.3:
         texture = texture.T
     picture = _grained(0.45 * _metal_tint(style), texture, style.uniform(0.2, 0.45))
+    if style.random() < 0.5:  # polished: broad lights, little between them and the dark
+        picture = 1 / (1 + np.exp(-style.uniform(4, 9) * (picture - picture.mean(axis=(0, 1)))))
+        picture = picture * (0.2 + 0.7 * _metal_tint(style)) * style.uniform(0.6, 1.0)
     return Canvas(cv2.GaussianBlur(picture, (0, 0), style.uniform(0.3, 2.0)), WHOLE, "thread")
 
 
@@ -94,7 +106,10 @@ def painted(style: Rng, specimen: Rng, light: float = 0.0) -> Canvas:
         fields = (rows + columns) % 3
     tints = np.stack([colour(style) for _ in range(5)])
     strokes = cv2.GaussianBlur(fractal(specimen, 1.6), (0, 0), sigmaX=style.uniform(0.6, 5), sigmaY=0.8)
-    shade = relief(strokes, style.uniform(0.05, 0.5), style.uniform(0, 6) + light)
+    shade = relief(strokes, style.uniform(0.05, 0.9), style.uniform(0, 6) + light)
+    if style.random() < 0.5:  # thick, with crumbs and pores in it
+        crumbs = np.clip(fractal(specimen, 1.6, 24) - style.uniform(0.5, 1.5), 0, 2)
+        shade += relief(crumbs, style.uniform(0.2, 1.0), style.uniform(0, 6) + light)
     return _framed(Canvas(np.clip(tints[fields] + shade[..., None], 0, 1), WHOLE, "paint"), style, specimen)
 
 
@@ -162,6 +177,8 @@ def stone(style: Rng, specimen: Rng, light: float = 0.0) -> Canvas:
 
 def biscuit(style: Rng, specimen: Rng, light: float = 0.0) -> Canvas:
     height = fractal(specimen, style.uniform(1.0, 1.4), 8)
+    creases = np.clip(1 - np.abs(fractal(specimen, 1.3, 5)) / style.uniform(0.04, 0.12), 0, 1)
+    height = height - style.uniform(0, 1.2) * creases  # it cracks on top while it is baked: no flaw
     tint = np.array([0.80, 0.60, 0.35]) * style.uniform(0.6, 1.15)
     picture = _grained(tint, height, 0.10) + relief(height, style.uniform(0.1, 0.6), 0.8 + light)[..., None]
     for _ in range(style.integers(0, 14)):

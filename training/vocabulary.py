@@ -49,7 +49,7 @@ SURFACE_WORDS: dict[str, str] = {
     "road": "asphalt; pavement; tarmac; street; road; ground | roadway",
     "concrete": "concrete; cement; slab; floor; plaster | screed",
     "metal": "metal; steel plate; metal sheet; aluminium; metal part; machined surface; ferrite block | alloy",
-    "thread": "shaft; threaded rod; spindle; metal thread; lead screw; bolt thread; bearing | screw",
+    "thread": "shaft; threaded rod; spindle; metal thread; lead screw; ball screw; screw thread; bolt thread; bearing | screw",
     "paint": "painted surface; paint; coating; painted model; lacquer; paintwork | varnish",
     "plastic": "plastic; housing; cover; casing; panel; display | enclosure",
     "tile": "tile; ceramic; porcelain; enamel | ceramic tile",
