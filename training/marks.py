@@ -268,8 +268,9 @@ NEEDS_GROUND = {"chipped"}
 
 
 def broken_in_two(canvas: Canvas, rng: Rng) -> tuple[Canvas, np.ndarray]:
-    """The thing on its ground, broken right across and one piece pushed aside; and the gap, bool."""
-    ground = canvas.ground if canvas.ground is not None else filled(0.1)
+    """The thing on its ground, broken right across and one piece pushed aside; and the gap, bool.
+    Needs a canvas with a ground."""
+    assert canvas.ground is not None
     middle = np.argwhere(canvas.region).mean(axis=0) + rng.normal(0, 20, 2)
     path = _jagged(rng, tuple(middle), 750, rng.uniform(0, 2 * np.pi), rng.uniform(0.3, 1.0))
     path += middle - path[len(path) // 2]
@@ -285,7 +286,7 @@ def broken_in_two(canvas: Canvas, rng: Rng) -> tuple[Canvas, np.ndarray]:
     pushed = cv2.warpAffine(alone, warp, (SIDE, SIDE), flags=cv2.INTER_LINEAR)
     cover, still = pushed[..., 3:], soft(rest, 0.6)[..., None]
     shade = 1 - 0.4 * soft(np.roll(cover[..., 0] + rest, (4, 4), (0, 1)), 4)[..., None]
-    picture = ground * np.clip(shade, 0.4, 1) * (1 - still) + canvas.picture * still
+    picture = canvas.ground * np.clip(shade, 0.4, 1) * (1 - still) + canvas.picture * still
     picture = np.clip(picture * (1 - cover) + pushed[..., :3], 0, 1)
     whole = rest | (cover[..., 0] > 0.5)
     edges, near = (_line(path, np.full(len(path), width)) > 0.3 for width in (3.0, 50.0))

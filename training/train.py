@@ -1,8 +1,7 @@
 """Trains the head: `python -m training.train WORK [--pairs 8000] [--epochs 8]`.
 
 WORK keeps downloads, the frozen features and checkpoints; a run that was stopped goes on
-where it was. The result lies in WORK/mini_head.safetensors, and on processors of one kind it is
-the same to the last bit.
+where it was, with the same result. It lies in WORK/mini_head.safetensors.
 """
 
 from __future__ import annotations
@@ -114,6 +113,7 @@ def train(work: Path, pairs: int, epochs: int, seed: int) -> MiniHead:
         head.load_state_dict(state["head"])
         optimizer.load_state_dict(state["optimizer"])
         mean.load_state_dict(state["mean"])
+        torch.set_rng_state(state["chance"])
         first = state["epoch"] + 1
     steps = epochs * pairs // BATCH
     for epoch in range(first, epochs):
@@ -126,7 +126,8 @@ def train(work: Path, pairs: int, epochs: int, seed: int) -> MiniHead:
             steps,
         )
         states = {"head": head, "mean": mean, "optimizer": optimizer}
-        torch.save({**{name: part.state_dict() for name, part in states.items()}, "epoch": epoch}, checkpoint)
+        kept = {name: part.state_dict() for name, part in states.items()}
+        torch.save({**kept, "epoch": epoch, "chance": torch.get_rng_state()}, checkpoint)
         print(f"epoch {epoch}:", json.dumps(validation.figures(averaged, work, seed)), flush=True)
     return averaged
 
