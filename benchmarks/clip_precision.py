@@ -19,9 +19,10 @@ import open_clip
 import torch
 
 from argus_fiftyone.encoders.clip import load_clip
-from argus_fiftyone.encoders.clip_checks import cast_cosine, has_fast_bf16, probe_picture
+from argus_fiftyone.encoders.clip_checks import cast_cosine, probe_picture
 from argus_fiftyone.encoders.clip_dense import interpolate_positions
 from argus_fiftyone.encoders.clip_encoder import ClipEncoder
+from argus_fiftyone.encoders.processor import has_fast_bf16
 
 
 def main(name: str, side: int) -> None:

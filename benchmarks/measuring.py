@@ -26,8 +26,8 @@ import torch
 from PIL import Image
 
 from argus_fiftyone.encoders.clip import load_clip
-from argus_fiftyone.encoders.clip_checks import has_fast_bf16
 from argus_fiftyone.encoders.clip_encoder import ClipEncoder
+from argus_fiftyone.encoders.processor import has_fast_bf16
 from argus_fiftyone.pairs import Pair
 
 T = TypeVar("T")

@@ -39,6 +39,7 @@ PARTS = {
     "database_writes": "Writing results into FiftyOne",
     "batch_sizes": "Pictures per encoder call",
     "clip_precision": "Precision of the weights",
+    "clip_arithmetic": "Linear layers and attention of a CLIP tower",
 }
 
 

@@ -8,11 +8,11 @@ import pytest
 import torch
 from tiny_clip import GOLDEN, PROMPTS, golden_features, register, scene
 
-from argus_fiftyone.encoders import clip_checks
+from argus_fiftyone.encoders import clip_checks, processor
 from argus_fiftyone.encoders.clip import load_clip
-from argus_fiftyone.encoders.clip_checks import has_fast_bf16
 from argus_fiftyone.encoders.clip_encoder import ClipEncoder
 from argus_fiftyone.encoders.clip_names import RANDOM_NOTE
+from argus_fiftyone.encoders.processor import has_fast_bf16
 from argus_fiftyone.encoders.protocol import Encoder, PictureFeatures
 from argus_fiftyone.query import parse_query
 
@@ -195,12 +195,12 @@ def test_bf16_is_read_off_the_processors_flags(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, expected: bool
 ):
     (tmp_path / "cpuinfo").write_text(text)
-    monkeypatch.setattr(clip_checks, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(processor, "CPUINFO", tmp_path / "cpuinfo")
     assert has_fast_bf16(torch.device("cpu")) == expected
 
 
 def test_a_processor_that_says_nothing_gets_fp32(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(clip_checks, "CPUINFO", tmp_path / "absent")
+    monkeypatch.setattr(processor, "CPUINFO", tmp_path / "absent")
     assert not has_fast_bf16(torch.device("cpu"))
 
 

@@ -16,6 +16,7 @@ PACKAGE = "argus_fiftyone"
 ORDER_IN_WORDS = """
 settings pictures pairs query windows cores things
 encoders.protocol encoders encoders.transfers encoders.posterior
+encoders.processor encoders.clip_arithmetic
 encoders.clip_names encoders.clip_dense encoders.clip_tower encoders.clip_tiles encoders.clip_encoder
 encoders.clip_checks
 encoders.weights encoders.clip

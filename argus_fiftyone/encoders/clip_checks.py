@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from argus_fiftyone.encoders.processor import has_fast_bf16
 from argus_fiftyone.encoders.protocol import EncoderUnavailable, PictureFeatures
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ CAST_COSINE = 0.9995
 """A cast is used by itself only if every cell of the probe keeps this cosine to float32."""
 
 PROBE_PROMPTS = ("a photo of a metal plate", "a scratch", "there is a missing screw in the upper left corner")
-
-CPUINFO = Path("/proc/cpuinfo")
 
 
 def check_parts(model: Any) -> None:
@@ -134,18 +132,3 @@ def probe_picture(height: int, width: int) -> np.ndarray:
     scene[(y - height * 0.7) ** 2 + (x - width * 0.7) ** 2 < (height / 8) ** 2] = (20, 30, 200)
     grain = np.random.default_rng(0).normal(0, 6, scene.shape)
     return np.clip(scene + grain, 0, 255).astype(np.uint8)
-
-
-def has_fast_bf16(device: torch.device) -> bool:
-    """Whether bfloat16 arithmetic is in the hardware, not emulated."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_capability(device) >= (8, 0)
-    return device.type == "cpu" and bool(_processor_flags() & {"avx512_bf16", "amx_bf16", "bf16"})
-
-
-def _processor_flags() -> set[str]:
-    """What the processor says it can do; empty where the system has no /proc/cpuinfo."""
-    if not CPUINFO.is_file():
-        return set()
-    lines = CPUINFO.read_text(errors="replace").splitlines()
-    return {flag for line in lines if line.startswith(("flags", "Features")) for flag in line.split()}

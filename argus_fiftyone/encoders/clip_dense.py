@@ -10,6 +10,8 @@ from typing import Literal, get_args
 import torch
 from torch.nn import functional
 
+from argus_fiftyone.encoders.clip_arithmetic import PLAIN, Arithmetic
+
 Attention = Literal["kk", "vv", "qq", "v"]
 ATTENTIONS: tuple[str, ...] = get_args(Attention)
 
@@ -87,6 +89,7 @@ def dense_attention(
     values: torch.Tensor,
     attention: str,
     prior: torch.Tensor,
+    by: Arithmetic = PLAIN,
 ) -> torch.Tensor:
     """What each patch gathers in the last block when it looks for patches like itself.
 
@@ -97,6 +100,7 @@ def dense_attention(
         queries, keys, values: [pictures, heads, 1 + patches, dim per head].
         attention: "kk" (NACLIP), "vv" (AnoVL), "qq" (ClearCLIP) or "v" (MaskCLIP).
         prior: ω, [patches, 1 + patches], see `neighbourhood_prior`.
+        by: how attention is computed.
 
     Returns:
         [pictures, heads, patches, dim per head].
@@ -115,4 +119,4 @@ def dense_attention(
         raise ValueError(f"attention must be one of {', '.join(ATTENTIONS)}, got {attention!r}")
     looks = similar_by[attention]
     mask = prior.to(device=values.device, dtype=values.dtype)
-    return functional.scaled_dot_product_attention(looks[:, :, 1:], looks, values, attn_mask=mask)
+    return by.attend(looks[:, :, 1:], looks, values, mask)

@@ -11,6 +11,7 @@ import torch
 from torch.nn import functional
 
 from argus_fiftyone.cores import keep_freed_memory
+from argus_fiftyone.encoders.clip_arithmetic import quickest
 from argus_fiftyone.encoders.clip_dense import dense_attention, interpolate_positions, neighbourhood_prior
 from argus_fiftyone.encoders.clip_names import RANDOM_NOTE, ClipName
 from argus_fiftyone.encoders.clip_tiles import LARGEST_WHOLE, walk_tiles
@@ -83,6 +84,12 @@ class ClipEncoder:
         self._positions = model.visual.positional_embedding.detach().clone()
         self._grids: dict[tuple[int, int], tuple[torch.Tensor, torch.Tensor]] = {}
         self._texts: dict[str, torch.Tensor] = {}
+        self._choose_arithmetic()
+
+    def _choose_arithmetic(self) -> None:
+        self._by = quickest(self.device, self.dtype)
+        # Prompts are read once: what a layout saves is not worth keeping it.
+        self._text_by = quickest(self.device, self.dtype, keeps=False)
 
     @property
     def fingerprint(self) -> str:
@@ -102,6 +109,7 @@ class ClipEncoder:
         dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
         other.model = copy.deepcopy(self.model).to(device=device, dtype=dtype)
         other.precision, other._grids, other._texts = precision, {}, {}
+        other._choose_arithmetic()
         return other
 
     def encode_pictures(self, pictures: Sequence[np.ndarray]) -> list[PictureFeatures]:
@@ -182,15 +190,17 @@ class ClipEncoder:
         blocks = list(tower.transformer.resblocks)
         x, levels = embed_patches(tower, pixels, positions), []
         for done, block in enumerate(blocks[:-1], start=1):
-            x = walk_block(block, x)
+            x = walk_block(block, x, by=self._by)
             if done in {len(blocks) // 2, 3 * len(blocks) // 4}:
                 levels.append(_cells(x[:, 1:], grid))
         attn = blocks[-1].attn
         which = "qkv" if self.attention == "qq" else "kv"
-        *queries, keys, values = project(attn, blocks[-1].ln_1(x), which)
-        gathered = dense_attention(queries[0] if queries else keys, keys, values, self.attention, prior)
-        aligned = tower.ln_post(leave_heads(attn, gathered)) @ tower.proj
-        pooled = last_block_pooled(tower, x, keys, values)
+        *queries, keys, values = project(attn, blocks[-1].ln_1(x), which, self._by)
+        gathered = dense_attention(
+            queries[0] if queries else keys, keys, values, self.attention, prior, self._by
+        )
+        aligned = tower.ln_post(leave_heads(attn, gathered, self._by)) @ tower.proj
+        pooled = last_block_pooled(tower, x, keys, values, self._by)
         return levels, _cells(aligned, grid), functional.normalize(pooled.float(), dim=-1)
 
     def _for_grid(self, grid: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -211,7 +221,7 @@ class ClipEncoder:
         tokens = self._tokenizer(prompts).to(self.device)
         short = can_truncate(self.model)
         text = getattr(self.model, "text", self.model)
-        vectors = walk_text(text, tokens) if short else self.model.encode_text(tokens)
+        vectors = walk_text(text, tokens, self._text_by) if short else self.model.encode_text(tokens)
         return functional.normalize(vectors.float(), dim=-1)
 
 

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from argus_fiftyone.encoders.clip_arithmetic import PLAIN, Arithmetic
 from argus_fiftyone.encoders.clip_names import SHORT_NAMES
 from argus_fiftyone.encoders.protocol import EncoderUnavailable
 
@@ -159,31 +160,48 @@ def heads_of(attn: nn.Module, projected: torch.Tensor) -> torch.Tensor:
     return projected.unflatten(-1, (heads, -1)).transpose(1, 2)
 
 
-def project(attn: Any, tokens: torch.Tensor, which: str) -> list[torch.Tensor]:
+def project(attn: Any, tokens: torch.Tensor, which: str, by: Arithmetic = PLAIN) -> list[torch.Tensor]:
     """Queries, keys and values of tokens, as `which` ("qkv", "kv", "q") asks, split into heads."""
     dim, first = tokens.shape[-1], "qkv".index(which[0])
     rows = slice(first * dim, (first + len(which)) * dim)
     bias = None if attn.in_proj_bias is None else attn.in_proj_bias[rows]
-    projected = functional.linear(tokens, attn.in_proj_weight[rows], bias)
+    projected = by.linear(tokens, attn.in_proj_weight[rows], bias)
     return [heads_of(attn, part) for part in projected.chunk(len(which), dim=-1)]
 
 
-def leave_heads(attn: Any, gathered: torch.Tensor) -> torch.Tensor:
+def leave_heads(attn: Any, gathered: torch.Tensor, by: Arithmetic = PLAIN) -> torch.Tensor:
     """[pictures, heads, tokens, dim per head] → [pictures, tokens, dim], through the output projection."""
-    return attn.out_proj(gathered.transpose(1, 2).flatten(2))
+    out = attn.out_proj
+    return by.linear(gathered.transpose(1, 2).flatten(2), out.weight, out.bias)
 
 
-def finish_block(block: Any, tokens: torch.Tensor, attended: torch.Tensor) -> torch.Tensor:
+def finish_block(
+    block: Any, tokens: torch.Tensor, attended: torch.Tensor, by: Arithmetic = PLAIN
+) -> torch.Tensor:
     """Both residual additions of a pre-norm block, layer scale included."""
     tokens = tokens + block.ls_1(attended)
-    return tokens + block.ls_2(block.mlp(block.ln_2(tokens)))
+    return tokens + block.ls_2(_feed_forward(block.mlp, block.ln_2(tokens), by))
 
 
-def walk_block(block: Any, tokens: torch.Tensor, causal: bool = False) -> torch.Tensor:
+def _feed_forward(mlp: Any, tokens: torch.Tensor, by: Arithmetic) -> torch.Tensor:
+    """Two linear layers with an activation between them; a part of another make does it itself."""
+    parts = [name for name, part in mlp.named_children() if not isinstance(part, nn.Identity)]
+    if parts != ["c_fc", "gelu", "c_proj"]:
+        return mlp(tokens)
+    widened = by.linear(tokens, mlp.c_fc.weight, mlp.c_fc.bias, mlp.gelu)
+    return by.linear(widened, mlp.c_proj.weight, mlp.c_proj.bias)
+
+
+def walk_block(
+    block: Any, tokens: torch.Tensor, causal: bool = False, by: Arithmetic = PLAIN
+) -> torch.Tensor:
     """One transformer block as trained: [batch, tokens, dim] → the same shape."""
-    queries, keys, values = project(block.attn, block.ln_1(tokens), "qkv")
-    gathered = functional.scaled_dot_product_attention(queries, keys, values, is_causal=causal)
-    return finish_block(block, tokens, leave_heads(block.attn, gathered))
+    queries, keys, values = project(block.attn, block.ln_1(tokens), "qkv", by)
+    if causal:
+        gathered = functional.scaled_dot_product_attention(queries, keys, values, is_causal=True)
+    else:
+        gathered = by.attend(queries, keys, values)
+    return finish_block(block, tokens, leave_heads(block.attn, gathered, by), by)
 
 
 def embed_patches(visual: Any, pixels: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
@@ -194,7 +212,11 @@ def embed_patches(visual: Any, pixels: torch.Tensor, positions: torch.Tensor) ->
 
 
 def last_block_pooled(
-    visual: Any, tokens: torch.Tensor, keys: torch.Tensor, values: torch.Tensor
+    visual: Any,
+    tokens: torch.Tensor,
+    keys: torch.Tensor,
+    values: torch.Tensor,
+    by: Arithmetic = PLAIN,
 ) -> torch.Tensor:
     """The picture vector as trained [pictures, dim], from the last block's input, keys and values.
 
@@ -202,16 +224,17 @@ def last_block_pooled(
     """
     block = visual.transformer.resblocks[-1]
     asking = tokens[:, :1] if visual.pool_type == "tok" else tokens
-    (queries,) = project(block.attn, block.ln_1(asking), "q")
-    gathered = functional.scaled_dot_product_attention(queries, keys, values)
-    out = finish_block(block, asking, leave_heads(block.attn, gathered))
+    # One row for each picture, where a tower pools by CLS: nothing to be quick about.
+    by = by if len(asking[0]) > 1 else PLAIN
+    (queries,) = project(block.attn, block.ln_1(asking), "q", by)
+    out = finish_block(block, asking, leave_heads(block.attn, by.attend(queries, keys, values), by), by)
     if not visual.final_ln_after_pool:
         out = visual.ln_post(out)
     pooled = out[:, 0] if visual.pool_type == "tok" else out[:, 1:].mean(dim=1)
     return (visual.ln_post(pooled) if visual.final_ln_after_pool else pooled) @ visual.proj
 
 
-def walk_text(text: Any, tokens: torch.Tensor) -> torch.Tensor:
+def walk_text(text: Any, tokens: torch.Tensor, by: Arithmetic = PLAIN) -> torch.Tensor:
     """Token numbers [prompts, length], cut after the longest end-of-text → text vectors [prompts, dim].
 
     Exact under the causal mask: no kept token ever looked at a later one.
@@ -220,7 +243,7 @@ def walk_text(text: Any, tokens: torch.Tensor) -> torch.Tensor:
     tokens = tokens[:, : int(ends.max()) + 1]
     x = text.token_embedding(tokens) + text.positional_embedding[: tokens.shape[1]]
     for block in text.transformer.resblocks:
-        x = walk_block(block, x, causal=True)
+        x = walk_block(block, x, causal=True, by=by)
     x = text.ln_final(x[torch.arange(len(x), device=x.device), ends])
     if text.text_projection is None:
         return x
