@@ -39,7 +39,7 @@ PARTS = {
     "database_writes": "Writing results into FiftyOne",
     "batch_sizes": "Pictures per encoder call",
     "clip_precision": "Precision of the weights",
-    "clip_arithmetic": "Linear layers and attention of a CLIP tower",
+    "clip_backends": "What computes a CLIP tower",
 }
 
 

@@ -3,7 +3,7 @@
 `Plain` is torch as it comes. On a CPU that hands linear layers in float32 to MKL, which does not use the
 wide registers of other makers' processors, and lays out weights in bfloat16 anew at every call;
 oneDNN, which torch carries, does neither. The same goes for the products within attention,
-so on such processors each head is computed by itself. Figures: `python -m benchmarks.clip_arithmetic`.
+so on such processors each head is computed by itself. Figures: `python -m benchmarks.clip_backends`.
 """
 
 from __future__ import annotations
