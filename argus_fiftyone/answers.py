@@ -178,12 +178,13 @@ def _weighed(
     told: Sequence[tuple[Query, float]], relevance: torch.Tensor, shared: _Shared
 ) -> Iterator[tuple[Difference, Difference]]:
     """As `_chosen`, the queries' relevance [queries, rows, cols] known, that of the after picture below."""
-    novelty, middle, strongest = shared.novelty, shared.middle, shared.strongest
+    novelty, middle, strongest, named = shared.novelty, shared.middle, shared.strongest, 0.0
     if places := shared.encoder.places:
-        novelty, middle = _by_places(*told[0], shared, places)
+        novelty, middle, named = _by_places(*told[0], shared, places)
     if novelty is not shared.novelty:
         strongest = [strongest_cells(n) for n in novelty]
-    support = torch.tensor([understood for _, understood in told])[:, None, None]
+    # What names a thing was read from places; as a change it would be misread.
+    support = torch.tensor([understood * (1 - named) for _, understood in told])[:, None, None]
     sides = relevance.chunk(2, dim=1)
     left = [gate(words, support, FLOOR) for words in sides]
     middle = [n * enlarge_each(factor, n.shape) for n, factor in zip(middle, left, strict=True)]
@@ -198,8 +199,9 @@ def _by_query(sides: Sequence[torch.Tensor]) -> Iterator[Difference]:
 
 def _by_places(
     query: Query, support: float, shared: _Shared, places: PlaceReader
-) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-    """The two novelties, less in places that show something else than what is named."""
+) -> tuple[list[torch.Tensor], list[torch.Tensor], float]:
+    """The two novelties, less in places that show something else than what is named; and how far the
+    query names a thing and no change, in [0, 1]."""
     evidence, novelty, middle = shared.evidence, shared.novelty, shared.middle
     named = names_count(support)
     if named:
@@ -212,7 +214,7 @@ def _by_places(
     if named:
         likeness = side_by_side([partial(places.likeness, read, query) for read in shared.read])
         novelty = among_things(novelty, [alike.cpu() for alike in likeness], named)
-    return novelty, middle
+    return novelty, middle, named
 
 
 def _regions(drawing: SmoothMap, changed_share: np.ndarray, threshold: float) -> list[Region]:

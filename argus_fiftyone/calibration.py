@@ -24,6 +24,8 @@ HALF_EVIDENCE = 0.30
 """Calibrated novelty that makes evidence 0.5."""
 PAIR_SHARE = 0.25
 """How far the pair's own score moves its evidence: 0 not at all, 1 wholly."""
+PAIR_MIDDLE = 0.415
+"""Excess of a pair's score at which its say in the map is one half."""
 PAIR_WIDTH = 0.08
 QUIET_MOST = 0.49
 """The most that a pair below the default threshold may show."""
@@ -48,7 +50,7 @@ LEAST_BEST = 0.1
 SCORE_PEAK_SHARE = 0.005
 SCORE_NORMAL = 0.3
 SCORE_COUNTER = 0.3
-SCORE_MIDDLE = 0.415
+SCORE_MIDDLE = 0.44
 """Excess at which a pair scores 0.5: about where 80 % of real changes are found."""
 SCORE_WIDTH = 0.04
 
@@ -72,7 +74,8 @@ def above_normal(novelty: np.ndarray, in_view: np.ndarray) -> np.ndarray:
 def as_evidence(excess: np.ndarray, score: float) -> np.ndarray:
     """Excess novelty → evidence in [0, 1), the pair's score taken into account.
 
-        e = x / (x + HALF_EVIDENCE),  x = excess · (s / max excess)^PAIR_SHARE
+        e = x / (x + HALF_EVIDENCE),  x = excess · (s / max excess)^PAIR_SHARE,
+        s the score's excess on a flatter curve
 
     Args:
         excess: [rows, cols] ≥ 0.
@@ -82,7 +85,8 @@ def as_evidence(excess: np.ndarray, score: float) -> np.ndarray:
     if strongest <= 0:
         return np.zeros_like(excess)
     # The logit is flattened, so that the map fades more slowly than the score falls.
-    share = 1 / (1 + np.exp(-_logit(score) * SCORE_WIDTH / PAIR_WIDTH))
+    pair_excess = SCORE_MIDDLE + _logit(score) * SCORE_WIDTH
+    share = 1 / (1 + np.exp(-(pair_excess - PAIR_MIDDLE) / PAIR_WIDTH))
     scaled = excess * (share / strongest) ** PAIR_SHARE
     return scaled / (scaled + HALF_EVIDENCE)
 

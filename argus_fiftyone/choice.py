@@ -24,7 +24,7 @@ NAMES_LEAST = 0.1
 STRONG_SHARE = 0.1
 """The share of the map, strongest first, among which that place is sought."""
 
-SCENE_STEEP = 12.0
+SCENE_STEEP = 24.0
 """How fast a scene fades as the words fit it less than the other scene."""
 SCENE_LEAST = 1 / 150
 """What is left of a scene that the words surely do not mean."""

@@ -74,7 +74,7 @@ def main() -> None:
     # Fast encoders get more pairs, so that filling and draining the pipeline, and reading the
     # prompts, which is done once in a run, weigh alike.
     counts = by_amount(
-        smoke={"fp32": 2, "bf16": 2}, quick={"fp32": 12, "bf16": 72}, full={"fp32": 24, "bf16": 72}
+        smoke={"fp32": 2, "bf16": 2}, quick={"fp32": 12, "bf16": 36}, full={"fp32": 24, "bf16": 72}
     )
     print(describe_machine())
     encoders = {precision: load_tower(precision) for precision in precisions()}

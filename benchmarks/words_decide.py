@@ -32,7 +32,7 @@ def boards_of_one_fault(csv: Path, with_query: Path, without: Path, settings: Se
         csv: all pairs. with_query, without: folders of runs over them, the latter asked for any change.
     """
     rows = [row for row in read_rows(csv, ("id", "query", "mask", "label")) if row.get("source") == BOARDS]
-    rows = [row | {"mask": str(csv.parent / row["mask"])} for row in rows if _names_one(row)]
+    rows = [row | {"mask": str((csv.parent / row["mask"]).resolve())} for row in rows if _names_one(row)]
     if not rows:
         return []
     few = with_query.parent / "boards_of_one_fault.csv"

@@ -5,12 +5,15 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
 import training
 from training import batches, boards, captions, features, vocabulary
+from training.board_faults import FAULTS
+from training.kinds import Prototypes
 from training.marks import MARKS, broken_in_two
 from training.pairs import Assets, make_pair, scanned_board
 from training.scene import APPEARED, DISAPPEARED, SIDE
@@ -71,12 +74,41 @@ def test_every_mark_changes_its_mask_more_than_the_rest(kind):
     assert moved[mark.mask].mean() > 4 * moved[~mark.mask].mean()
 
 
-@pytest.mark.parametrize("fault", sorted(boards.FAULTS))
+@pytest.mark.parametrize("fault", sorted(FAULTS))
 def test_every_board_fault_alters_the_copper_in_one_small_place(fault):
     rng = np.random.default_rng(5)
     made = boards.board(rng)
-    changed = made.copper != boards.FAULTS[fault](made, rng)
+    changed = made.copper != FAULTS[fault](made, rng)
     assert 0 < changed.sum() < 4000
+
+
+TOPOLOGY = {
+    "spur": (0, 0),
+    "notch": (0, 0),
+    "open": (1, 0),
+    "short": (-1, 0),
+    "spurious copper": (1, 0),
+    "pinhole": (0, 1),
+}
+"""How many more pieces of copper there are, and how many more holes and gaps; a short may close off a gap."""
+
+
+@pytest.mark.parametrize("fault", sorted(FAULTS))
+def test_a_board_fault_does_to_nets_and_holes_what_its_name_says(fault):
+    def pieces(copper: np.ndarray) -> np.ndarray:
+        gaps = cv2.connectedComponents(1 - copper, connectivity=4)[0]
+        return np.array([cv2.connectedComponents(copper)[0], gaps])
+
+    found = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        made = boards.board(rng)
+        if made.segments:
+            found.append(pieces(FAULTS[fault](made, rng)) - pieces(made.copper))
+    wanted = np.array(TOPOLOGY[fault])
+    counts = 1 if fault in ("open", "short") else 2
+    as_named = [(one[:counts] == wanted[:counts]).all() for one in found]
+    assert np.mean(as_named) >= 0.7, np.mean(as_named)
 
 
 def test_cells_of_a_pair_number_its_changes(assets):
@@ -145,3 +177,31 @@ def test_near_misses_are_of_the_kind_and_do_not_fit():
     for phrase in near:
         assert "crack" in phrase.kinds
         assert not phrase.fits(*crack)
+
+
+def test_kindred_wordings_name_another_kind_on_the_same_surface():
+    bank = captions.phrase_bank([], held_out=False)
+    crack, stain = ("crack", "road", APPEARED, ""), ("stain", "road", APPEARED, "")
+    elsewhere = ("dent", "metal", APPEARED, "")
+    truths = batches.Truths(Bank(bank, torch.zeros(len(bank), 384)), [crack, stain, elsewhere])
+    found = [bank[number] for number in truths.kindred(crack, 40, np.random.default_rng(0))]
+    assert len(found) == 40
+    for phrase in found:
+        assert phrase.fits(*stain)
+        assert not phrase.fits(*crack)
+    assert truths.kindred(elsewhere, 40, np.random.default_rng(0)) == []
+
+
+def test_prototypes_learn_which_kind_a_cell_shows():
+    torch.manual_seed(0)
+    prototypes, cells = Prototypes(16), torch.nn.functional.normalize(torch.randn(60, 16), dim=1)
+    kinds = torch.arange(60) % 3 + 4
+    cells += torch.nn.functional.one_hot(kinds, 16)
+    optimizer = torch.optim.Adam(prototypes.parameters(), lr=0.05)
+    before = float(prototypes(cells, kinds).detach())
+    for _ in range(40):
+        optimizer.zero_grad()
+        prototypes(cells, kinds).backward()
+        optimizer.step()
+    assert float(prototypes(cells, kinds).detach()) < before / 4
+    assert float(prototypes(cells[:0], kinds[:0]).detach()) == 0

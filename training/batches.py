@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from torch import Tensor
 from argus_fiftyone.encoders.mini_head import MiniHead
 from argus_fiftyone.encoders.mini_match import FOLDED, SeenPair
 from training import features
+from training.kinds import KINDS
 from training.scene import APPEARED, CHANGED, DISAPPEARED, OPPOSITE
 from training.vocabulary import HELD_OUT_KINDS
 from training.wordings import Bank
@@ -25,6 +26,8 @@ QUIET_PER_PAIR = 48
 TRUE_PER_CHANGE = 3
 NEAR_MISSES = 3
 """Per change, wordings of its kind that do not fit: another surface, part or direction."""
+KINDRED = 6
+"""Per change, wordings that name another kind of change on the same surface: the hardest to tell apart."""
 OTHERS = 64
 Attributes = tuple[str, str, str, str]
 
@@ -32,14 +35,15 @@ Attributes = tuple[str, str, str, str]
 @dataclass
 class Batch:
     """seen: the pairs. cells: [n, rows, cols]. directions: as cells, 0 … 2. picked, quiet:
-    (pair, row, column) indices of changed and unchanged cells. texts: MiniLM vectors.
-    truth: float [picked, texts]."""
+    (pair, row, column) indices of changed and unchanged cells. kinds: [picked], as in `KINDS`.
+    texts: MiniLM vectors. truth: float [picked, texts]."""
 
     seen: SeenPair
     cells: Tensor
     directions: Tensor
     picked: tuple[Tensor, Tensor, Tensor]
     quiet: tuple[Tensor, Tensor, Tensor]
+    kinds: Tensor
     texts: Tensor
     truth: Tensor
 
@@ -47,6 +51,13 @@ class Batch:
 def opened(folder: Path, pairs: int) -> list[features.Shard]:
     names = sorted(path for path in folder.iterdir() if path.is_dir() and path.suffix != ".part")
     return [features.load(name) for name in names[: -(-pairs // features.SHARD)]]
+
+
+def all_changes(shards: Iterable[features.Shard]) -> Iterator[Attributes]:
+    """Every change of every pair."""
+    for shard in shards:
+        for listed in shard.changes:
+            yield from listed
 
 
 def set_statistics(head: MiniHead, shard: features.Shard) -> None:
@@ -62,10 +73,17 @@ def set_statistics(head: MiniHead, shard: features.Shard) -> None:
 
 
 class Truths:
-    """Which phrase of a bank names which change, worked out once per change."""
+    """Which phrase of a bank names which change, worked out once per change.
 
-    def __init__(self, bank: Bank):
+    Args:
+        changes: all there are, so that it is known what else happens on a surface.
+    """
+
+    def __init__(self, bank: Bank, changes: Iterable[Attributes] = ()):
         self.bank = bank
+        self._on_surface: dict[str, list[Attributes]] = {}
+        for change in sorted(set(changes)):
+            self._on_surface.setdefault(change[1], []).append(change)
         self._known: dict[Attributes, np.ndarray] = {}
         self._by_kind: dict[str, list[int]] = {}
         for number, phrase in enumerate(bank.phrases):
@@ -77,7 +95,17 @@ class Truths:
         kindred = np.array(self._by_kind.get(change[0], ()), np.int64)
         return kindred[~self.of(change)[kindred]]
 
+    def kindred(self, change: Attributes, most: int, rng: np.random.Generator) -> list[int]:
+        """Numbers of up to so many phrases that name another kind of change on its surface, and not this."""
+        others = [other for other in self._on_surface.get(change[1], ()) if other[0] != change[0]]
+        found = []
+        for number in rng.integers(len(others), size=most) if others else ():
+            fits = np.flatnonzero(self.of(others[number]) & ~self.of(change))
+            found += [int(rng.choice(fits))] if len(fits) else []
+        return found
+
     def of(self, change: Attributes) -> np.ndarray:
+        """Which phrases name a change, bool [phrases]."""
         if change not in self._known:
             fits = np.zeros(len(self.bank.phrases), bool)
             for number in self._by_kind.get(change[0], ()):
@@ -123,6 +151,7 @@ def collate(shard: features.Shard, pairs: list[int], truths: Truths, rng: np.ran
         _directions(cells, changes),
         _indices(picked),
         _indices(quiet),
+        torch.tensor([KINDS[kind] for kind, *_ in owners], dtype=torch.int64),
         texts,
         truth,
     )
@@ -184,6 +213,7 @@ def _phrases(owners: list[Attributes], truths: Truths, rng: np.random.Generator)
         true, near = np.flatnonzero(truths.of(change)), truths.near_misses(change)
         for numbers, most in ((true, TRUE_PER_CHANGE), (near, NEAR_MISSES)):
             wanted += list(rng.choice(numbers, min(most, len(numbers)), replace=False))
+        wanted += truths.kindred(change, KINDRED, rng)
     chosen = np.array(wanted, np.int64)
     if not owners:
         return chosen, torch.zeros(0, len(chosen))

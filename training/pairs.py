@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from training import boards, nuisance, printed, scenes, sources
+from training import board_faults, boards, nuisance, printed, scenes, sources
 from training.marks import MARKS, NEEDS_GROUND, broken_in_two
 from training.scene import APPEARED, CHANGED, DISAPPEARED, OPPOSITE, SIDE, Canvas, Change, Pair
 from training.surfaces import LIT, SURFACES
@@ -43,7 +43,7 @@ def make_pair(seed: int, assets: Assets) -> Pair:
     """The pair that belongs to a seed; the same on every machine."""
     rng = np.random.default_rng(seed)
     makers = (flawed_surface, faulty_board, scanned_board, assembly, from_above, indoors, misprint)
-    weights = (0.45, 0.06, 0.08, 0.15, 0.10, 0.10, 0.06)
+    weights = (0.39, 0.08, 0.14, 0.15, 0.10, 0.09, 0.05)
     make = makers[rng.choice(len(makers), p=weights)]
     before, after, changes = make(rng, assets)
     if rng.random() < 0.5:
@@ -147,16 +147,17 @@ def _etched(made: boards.Board, ink: boards.Ink, rng: Rng) -> Drawn:
     if len(made.segments) == 0:
         made.segments.append(((20, 160), (300, 160), 8))
     copper, changes = made.copper.copy(), []
-    weights = np.array([boards.FAULT_WEIGHTS.get(kind, 1.0) for kind in boards.FAULTS])
-    for _ in range(_count(rng) * int(rng.integers(1, 3))):
-        kind = str(rng.choice(list(boards.FAULTS), p=weights / weights.sum()))
-        faulty = boards.FAULTS[kind](made, rng)
-        mask = boards.fault_mask(made.copper, faulty)
+    kinds = list(board_faults.FAULTS)
+    weights = np.array([board_faults.FAULT_WEIGHTS.get(kind, 1.0) for kind in kinds])
+    for _ in range(_count(rng) * int(rng.integers(1, 4))):
+        kind = str(rng.choice(kinds, p=weights / weights.sum()))
+        faulty = board_faults.FAULTS[kind](made, rng)
+        mask = board_faults.fault_mask(made.copper, faulty)
         copper = np.where(made.copper != faulty, faulty, copper)
         changes.append(Change(mask, kind, "board", APPEARED))
     before, after = boards.painted(made.copper, ink, rng), boards.painted(copper, ink, rng)
     if ink.photographed and rng.random() < 0.15:
-        bridge = boards.solder_bridge(made, rng)
+        bridge = board_faults.solder_bridge(made, rng)
         after = bridge.laid_on(after)
         changes.append(Change(bridge.mask, "solder bridge", "board", APPEARED))
     return before, after, changes

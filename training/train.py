@@ -1,4 +1,4 @@
-"""Trains the head: `python -m training.train WORK [--pairs 8000] [--epochs 8]`.
+"""Trains the head: `python -m training.train WORK [--pairs 12000] [--epochs 8]`.
 
 WORK keeps downloads, the frozen features and checkpoints; a run that was stopped goes on
 where it was, with the same result. It lies in WORK/mini_head.safetensors.
@@ -10,6 +10,7 @@ import argparse
 import json
 import math
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
@@ -20,17 +21,20 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from argus_fiftyone.encoders.mini_head import MiniHead
 from training import batches, features, sources, validation, wordings
+from training.kinds import Prototypes
 from training.perturbation import perturbed
 
 VALIDATION_SEED = 900_000
 BATCH = 16
 FOUND_WEIGHT = 0.5
+RANKED_WEIGHT = 1.0
+KIND_WEIGHT = 3.0
 DROPPED = 0.2
 AVERAGED = 0.995
 """Share of the running mean of the weights that stays at every step; the mean is what is kept."""
 
 
-def losses(head: MiniHead, batch: batches.Batch) -> dict[str, Tensor]:
+def losses(head: MiniHead, prototypes: Prototypes, batch: batches.Batch) -> dict[str, Tensor]:
     """Every term of the training loss for one batch."""
     embedding, changed, direction = head.one_way(perturbed(head, batch.seen))
     told = batch.cells != features.IGNORED
@@ -42,11 +46,11 @@ def losses(head: MiniHead, batch: batches.Batch) -> dict[str, Tensor]:
         )
     queries = head.embed_queries(batch.texts + 0.02 * torch.randn_like(batch.texts))
     flat = embedding.permute(0, 2, 3, 1)
-    terms["match"] = 2 * _match_loss(head, flat[batch.picked], queries, batch.truth)
-    terms["quiet"] = _quiet_loss(head, flat[batch.quiet], queries)
-    terms["found"] = FOUND_WEIGHT * _found_loss(
-        head, flat[batch.picked], flat[batch.quiet], queries, batch.truth
-    )
+    picked, quiet = flat[batch.picked], flat[batch.quiet]
+    terms["match"] = 2 * _match_loss(head, picked, queries, batch.truth)
+    terms["kind"] = KIND_WEIGHT * prototypes(picked, batch.kinds)
+    terms["quiet"] = _quiet_loss(head, quiet, queries)
+    terms["found"] = FOUND_WEIGHT * _found_loss(head, picked, quiet, queries, batch.truth)
     return terms
 
 
@@ -68,7 +72,7 @@ def _match_loss(head: MiniHead, cells: Tensor, queries: Tensor, truth: Tensor) -
     right, wrong = truth.sum().clamp(min=1), (1 - truth).sum().clamp(min=1)
     balanced = (each * truth).sum() / right + (each * (1 - truth)).sum() / wrong
     ranked = _with_nothing(head, cells, logits).logsumexp(dim=1, keepdim=True) - logits
-    return balanced + 0.3 * (ranked * truth).sum() / right
+    return balanced + RANKED_WEIGHT * (ranked * truth).sum() / right
 
 
 def _quiet_loss(head: MiniHead, cells: Tensor, queries: Tensor) -> Tensor:
@@ -99,18 +103,21 @@ def train(work: Path, pairs: int, epochs: int, seed: int) -> MiniHead:
     torch.manual_seed(seed)
     shards = batches.opened(work / "train", pairs)
     bank = wordings.embedded_bank(work, shards)
-    truths = batches.Truths(bank)
+    truths = batches.Truths(bank, batches.all_changes(shards))
     head = MiniHead()
     head.drop.p = DROPPED
     batches.set_statistics(head, shards[0])
     head.text_mean.copy_(bank.vectors.mean(dim=0))
-    optimizer = torch.optim.AdamW(head.parameters(), lr=2e-3, weight_decay=0.05)
+    prototypes = Prototypes(head.dim)
+    learning = [*head.parameters(), *prototypes.parameters()]
+    optimizer = torch.optim.AdamW(learning, lr=2e-3, weight_decay=0.05)
     mean = AveragedModel(head, multi_avg_fn=get_ema_multi_avg_fn(AVERAGED))
     averaged = cast(MiniHead, mean.module)
     checkpoint, first = work / "checkpoint.pt", 0
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
         head.load_state_dict(state["head"])
+        prototypes.load_state_dict(state["prototypes"])
         optimizer.load_state_dict(state["optimizer"])
         mean.load_state_dict(state["mean"])
         torch.set_rng_state(state["chance"])
@@ -119,13 +126,14 @@ def train(work: Path, pairs: int, epochs: int, seed: int) -> MiniHead:
     for epoch in range(first, epochs):
         _epoch(
             head,
+            prototypes,
             mean,
             optimizer,
             batches.stream(shards, truths, BATCH, seed + epoch),
             epoch * pairs // BATCH,
             steps,
         )
-        states = {"head": head, "mean": mean, "optimizer": optimizer}
+        states = {"head": head, "prototypes": prototypes, "mean": mean, "optimizer": optimizer}
         kept = {name: part.state_dict() for name, part in states.items()}
         torch.save({**kept, "epoch": epoch, "chance": torch.get_rng_state()}, checkpoint)
         print(f"epoch {epoch}:", json.dumps(validation.figures(averaged, work, seed)), flush=True)
@@ -133,7 +141,13 @@ def train(work: Path, pairs: int, epochs: int, seed: int) -> MiniHead:
 
 
 def _epoch(
-    head: MiniHead, mean: AveragedModel, optimizer: torch.optim.Optimizer, stream, done: int, steps: int
+    head: MiniHead,
+    prototypes: Prototypes,
+    mean: AveragedModel,
+    optimizer: torch.optim.Optimizer,
+    stream: Iterator[batches.Batch],
+    done: int,
+    steps: int,
 ) -> None:
     head.train()
     began, sums, number = time.time(), {}, 0
@@ -143,7 +157,7 @@ def _epoch(
             group["lr"] = (
                 2e-3 * min(1.0, (done + number + 1) / 100) * (0.5 + 0.5 * math.cos(math.pi * progress))
             )
-        terms = losses(head, batch)
+        terms = losses(head, prototypes, batch)
         optimizer.zero_grad()
         sum(terms.values()).backward()  # type: ignore[union-attr]
         torch.nn.utils.clip_grad_norm_(head.parameters(), 2.0)
@@ -170,7 +184,7 @@ def save(head: MiniHead, file: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("work", type=Path)
-    parser.add_argument("--pairs", type=int, default=8000)
+    parser.add_argument("--pairs", type=int, default=12000)
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
@@ -179,7 +193,8 @@ def main() -> None:
     features.precompute(args.work / "train", args.work / "assets", 0, args.pairs)
     features.precompute(args.work / "validation", args.work / "assets", VALIDATION_SEED, 300)
     head = train(args.work, args.pairs, args.epochs, args.seed).eval()
-    wordings.set_understanding(head, args.work)
+    shards = batches.opened(args.work / "train", args.pairs)
+    wordings.set_understanding(head, args.work, wordings.embedded_bank(args.work, shards))
     validation.set_yardstick(head, args.work, batches.opened(args.work / "train", 600))
     save(head, args.work / "mini_head.safetensors")
     print("done:", json.dumps(validation.figures(head, args.work, args.seed)))

@@ -65,10 +65,13 @@ def _vectors(texts: list[str], file: Path) -> Tensor:
     return vectors[[place[text] for text in texts]]
 
 
-def set_understanding(head: MiniHead, work: Path) -> None:
-    """Stores typical training wordings in the head and where held-out and unrelated texts part."""
-    vectors = torch.load(work / "bank_training.pt", weights_only=True)
-    head.known.copy_(_typical(vectors, head.known.shape[0]))
+def set_understanding(head: MiniHead, work: Path, bank: Bank) -> None:
+    """Stores typical training wordings in the head and where held-out and unrelated texts part.
+
+    Names of everyday objects are left out: "a plate" is understood as a thing, which the names of
+    classes know better, and not as a change."""
+    changes = torch.tensor([not _names_an_object(phrase) for phrase in bank.phrases])
+    head.known.copy_(_typical(bank.vectors[changes], head.known.shape[0]))
     near, far = (
         _nearness(head, v)
         for v in (
@@ -80,6 +83,10 @@ def set_understanding(head: MiniHead, work: Path) -> None:
     head.understanding.copy_(torch.tensor([float(middle), 18.0]))
     low, high = near.quantile(0.1), far.quantile(0.9)
     print(f"nearness: held-out 10 % quantile {low:.3f}, unrelated 90 % {high:.3f}, half at {middle:.3f}")
+
+
+def _names_an_object(phrase: Phrase) -> bool:
+    return bool(phrase.parts and not phrase.parts <= set(vocabulary.PART_WORDS))
 
 
 def _nearness(head: MiniHead, vectors: Tensor) -> Tensor:

@@ -111,7 +111,12 @@ class MiniHead(nn.Module):
                 f"{file}: expected the weights of the mini head; reinstall argus-fiftyone"
             )
         state = {name: tensor.float() for name, tensor in load_file(str(file)).items()}
-        head = cls(dim=state["text.weight"].shape[0], known=state["known"].shape[0])
+        head = cls(
+            width=state["out.weight"].shape[1],
+            dim=state["text.weight"].shape[0],
+            known=state["known"].shape[0],
+            blocks=sum(k.endswith("around.weight") for k in state),
+        )
         head.load_state_dict(state)
         return head.to(device).eval().requires_grad_(False)
 

@@ -29,9 +29,9 @@ HALF_SIZE = 0.2
 """How much the second of them counts for what a thing is."""
 AROUND = 5
 """Cells of stride 32 in each direction that are seen as one place."""
-NAME_WEIGHT = 3.0
+NAME_WEIGHT = 6.0
 """What a cosine with class names counts beside the head's deviations."""
-RIVAL_WEIGHT = 0.5
+RIVAL_WEIGHT = 0.6
 RIVALS = 10
 """Known wordings, best first, against which a query has to prevail."""
 

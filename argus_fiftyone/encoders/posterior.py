@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 
 import torch
 
+from argus_fiftyone.cores import one_core
 from argus_fiftyone.encoders.protocol import Encoder
 from argus_fiftyone.query import Query
 
@@ -54,7 +55,9 @@ def relevance_by_prompts(
         Prompt-ensemble softmax as in WinCLIP and CoRegOVCD; the averaging is ours.
     """
     prompts = list(dict.fromkeys(p for query in queries for p in query.positive + query.negative))
-    logits = temperature * (embed(prompts) @ cells.flatten(0, -2).T)
+    vectors = embed(prompts)
+    with one_core():  # where sums are shared out among threads, some processors round them otherwise
+        logits = temperature * (vectors @ cells.flatten(0, -2).T)
     row_of = {prompt: row for row, prompt in enumerate(prompts)}
     odds = [
         _side(query.positive, query, logits, row_of) - _side(query.negative, query, logits, row_of)
