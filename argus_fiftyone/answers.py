@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from argus_fiftyone.calibration import FLOOR, as_evidence, gate, in_step, pair_score, strongest_cells
-from argus_fiftyone.choice import among_changes, among_scenes, among_things, enlarge_each, names_count
+from argus_fiftyone.choice import among_changes, among_scenes, among_things, enlarge_each
 from argus_fiftyone.cores import side_by_side
 from argus_fiftyone.difference import Difference, enlarge
 from argus_fiftyone.encoders import Encoder, PlaceReader
@@ -180,7 +180,7 @@ def _weighed(
     """As `_chosen`, the queries' relevance [queries, rows, cols] known, that of the after picture below."""
     novelty, middle, strongest, named = shared.novelty, shared.middle, shared.strongest, 0.0
     if places := shared.encoder.places:
-        novelty, middle, named = _by_places(*told[0], shared, places)
+        novelty, middle, named = _by_places(told[0][0], shared, places)
     if novelty is not shared.novelty:
         strongest = [strongest_cells(n) for n in novelty]
     # What names a thing was read from places; as a change it would be misread.
@@ -198,14 +198,12 @@ def _by_query(sides: Sequence[torch.Tensor]) -> Iterator[Difference]:
 
 
 def _by_places(
-    query: Query, support: float, shared: _Shared, places: PlaceReader
+    query: Query, shared: _Shared, places: PlaceReader
 ) -> tuple[list[torch.Tensor], list[torch.Tensor], float]:
     """The two novelties, less in places that show something else than what is named; and how far the
     query names a thing and no change, in [0, 1]."""
     evidence, novelty, middle = shared.evidence, shared.novelty, shared.middle
-    named = names_count(support)
-    if named:
-        named *= places.known(query)
+    named = places.named(query)
     if not evidence.scene.all():
         fits = [places.fit(read, query).cpu() for read in shared.read]
         asked = {"disappeared": slice(1), "appeared": slice(1, 2)}.get(query.direction, slice(2))

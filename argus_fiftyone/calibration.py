@@ -38,7 +38,7 @@ PIXEL_HALF = 40.0
 PIXEL_TRUST = 1.5
 PIXEL_DOUBT = 0.3
 
-FLOOR = 0.75
+FLOOR = 0.65
 """What words leave of a pair's score when it surely shows something else. Far above 0, since towers err."""
 MAP_FLOOR = 0.27
 """What words leave of a place when another change of the same pair fits them better."""
@@ -50,7 +50,7 @@ LEAST_BEST = 0.1
 SCORE_PEAK_SHARE = 0.005
 SCORE_NORMAL = 0.3
 SCORE_COUNTER = 0.3
-SCORE_MIDDLE = 0.44
+SCORE_MIDDLE = 0.43
 """Excess at which a pair scores 0.5: about where 80 % of real changes are found."""
 SCORE_WIDTH = 0.04
 

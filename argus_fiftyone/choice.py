@@ -11,10 +11,6 @@ from torch.nn import functional
 from argus_fiftyone.calibration import MAP_FLOOR, compared_within, gate
 from argus_fiftyone.difference import enlarge
 
-NAMES_FROM = 0.92
-"""Understood as a change better than this, the names of things have no say in a query."""
-NAMES_WHOLLY = 0.82
-"""Understood no better than this, they have their full say."""
 NAMES_STEEP = 3.0
 """How fast evidence fades as a place resembles what is named less than the best place does."""
 SIDE_STEEP, SIDE_CLEAR = 2.0, 2.0
@@ -63,7 +59,7 @@ def among_things(
     Args:
         novelty: of the before and of the after picture, [rows, cols] ≥ 0.
         likeness: of their places to what is named, natural logarithms of a ratio, [rows, cols].
-        named: how far the query names a thing and no change, in [0, 1]; see `names_count`.
+        named: how far the query names a thing and no change, in [0, 1].
     """
     alike = [enlarge(like, n.shape) for like, n in zip(likeness, novelty, strict=True)]
     best = [_likest(like, n) for like, n in zip(alike, novelty, strict=True)]
@@ -80,15 +76,6 @@ def _likest(alike: torch.Tensor, novelty: torch.Tensor) -> torch.Tensor:
     """The likeness of the place that is likest, among strong changes."""
     strong = novelty >= torch.quantile(novelty.flatten(), 1 - STRONG_SHARE)
     return torch.quantile(alike[strong], 0.9)
-
-
-def names_count(support: float) -> float:
-    """How far the names of things have a say in a query, in [0, 1]: "a helmet" names no change.
-
-    Args:
-        support: how far the query was understood as a change, in [0, 1].
-    """
-    return min(1.0, max(0.0, (NAMES_FROM - support) / (NAMES_FROM - NAMES_WHOLLY)))
 
 
 def among_scenes(

@@ -33,8 +33,10 @@ _ARTICLES = r"^(?:a|an|the|any|some|one|more|of)\s+"
 _PLURAL = re.compile(r"[^aisu]s$", re.I)
 """How a plural ends that takes no article; "glass", "rust mass" and "a bus" are none."""
 _PLACE = re.compile(
-    r"\s+(?:in|on|of|at|under|behind|between|from|along|inside|onto|into|beside|near)\s+", re.I
+    r"\s+(?:in|on|at|under|behind|between|from|along|inside|onto|into|beside|near|of(?= (?:the|an?) ))\s+",
+    re.I,
 )
+"""A crack "of the tile" is somewhere, a bottle "of wine" is not."""
 
 _STATES = [
     "crack",

@@ -81,9 +81,25 @@ def test_all_of_a_thing_resembles_what_is_named_alike(mini):
     assert likeness.unique().numel() == 2
 
 
-def test_names_cover_things_and_not_flaws(mini):
-    assert mini.places.known(parse_query("a coffee mug")) == 1
-    assert mini.places.known(parse_query("a crack in the tile surface")) < 0.1
+@pytest.mark.parametrize(
+    "thing", ["a coffee mug", "a yarn", "move the book behind the tape", "a missing bottle"]
+)
+def test_a_thing_is_known_by_its_name_whatever_happened_to_it_and_wherever(mini, thing: str):
+    assert mini.places.named(parse_query(thing)) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "a crack in the tile surface",
+        "pitting (surface wear) on the metal screw",
+        "a new bolt",
+        "a dent",
+        "tape",
+    ],
+)
+def test_what_the_head_was_trained_on_is_a_change_although_a_class_has_a_like_name(mini, change: str):
+    assert mini.places.named(parse_query(change)) == 0
 
 
 def test_places_of_novelty_outweigh_those_around_them(mini):

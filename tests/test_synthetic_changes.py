@@ -13,9 +13,9 @@ import torch
 import training
 from training import batches, boards, captions, features, vocabulary
 from training.board_faults import FAULTS
-from training.kinds import Prototypes
 from training.marks import MARKS, broken_in_two
 from training.pairs import Assets, make_pair, scanned_board
+from training.prototypes import Prototypes
 from training.scene import APPEARED, DISAPPEARED, SIDE
 from training.surfaces import SURFACES
 from training.wordings import Bank
@@ -194,7 +194,8 @@ def test_kindred_wordings_name_another_kind_on_the_same_surface():
 
 def test_prototypes_learn_which_kind_a_cell_shows():
     torch.manual_seed(0)
-    prototypes, cells = Prototypes(16), torch.nn.functional.normalize(torch.randn(60, 16), dim=1)
+    cells = torch.nn.functional.normalize(torch.randn(60, 16), dim=1)
+    prototypes = Prototypes(16, "abcdefghijkl")
     kinds = torch.arange(60) % 3 + 4
     cells += torch.nn.functional.one_hot(kinds, 16)
     optimizer = torch.optim.Adam(prototypes.parameters(), lr=0.05)

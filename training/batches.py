@@ -13,7 +13,7 @@ from torch import Tensor
 from argus_fiftyone.encoders.mini_head import MiniHead
 from argus_fiftyone.encoders.mini_match import FOLDED, SeenPair
 from training import features
-from training.kinds import KINDS
+from training.prototypes import KINDS, SURFACES
 from training.scene import APPEARED, CHANGED, DISAPPEARED, OPPOSITE
 from training.vocabulary import HELD_OUT_KINDS
 from training.wordings import Bank
@@ -35,8 +35,8 @@ Attributes = tuple[str, str, str, str]
 @dataclass
 class Batch:
     """seen: the pairs. cells: [n, rows, cols]. directions: as cells, 0 … 2. picked, quiet:
-    (pair, row, column) indices of changed and unchanged cells. kinds: [picked], as in `KINDS`.
-    texts: MiniLM vectors. truth: float [picked, texts]."""
+    (pair, row, column) indices of changed and unchanged cells. kinds, surfaces: [picked], as in `KINDS`
+    and `SURFACES`. texts: MiniLM vectors. truth: float [picked, texts]."""
 
     seen: SeenPair
     cells: Tensor
@@ -44,6 +44,7 @@ class Batch:
     picked: tuple[Tensor, Tensor, Tensor]
     quiet: tuple[Tensor, Tensor, Tensor]
     kinds: Tensor
+    surfaces: Tensor
     texts: Tensor
     truth: Tensor
 
@@ -152,6 +153,7 @@ def collate(shard: features.Shard, pairs: list[int], truths: Truths, rng: np.ran
         _indices(picked),
         _indices(quiet),
         torch.tensor([KINDS[kind] for kind, *_ in owners], dtype=torch.int64),
+        torch.tensor([SURFACES[surface] for _, surface, *_ in owners], dtype=torch.int64),
         texts,
         truth,
     )

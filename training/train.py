@@ -15,26 +15,27 @@ from pathlib import Path
 from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from argus_fiftyone.encoders.mini_head import MiniHead
 from training import batches, features, sources, validation, wordings
-from training.kinds import Prototypes
 from training.perturbation import perturbed
+from training.prototypes import KINDS, SURFACES, Prototypes
 
 VALIDATION_SEED = 900_000
 BATCH = 16
 FOUND_WEIGHT = 0.5
 RANKED_WEIGHT = 1.0
 KIND_WEIGHT = 3.0
+SURFACE_WEIGHT = 1.0
 DROPPED = 0.2
 AVERAGED = 0.995
 """Share of the running mean of the weights that stays at every step; the mean is what is kept."""
 
 
-def losses(head: MiniHead, prototypes: Prototypes, batch: batches.Batch) -> dict[str, Tensor]:
+def losses(head: MiniHead, teachers: nn.ModuleDict, batch: batches.Batch) -> dict[str, Tensor]:
     """Every term of the training loss for one batch."""
     embedding, changed, direction = head.one_way(perturbed(head, batch.seen))
     told = batch.cells != features.IGNORED
@@ -48,7 +49,8 @@ def losses(head: MiniHead, prototypes: Prototypes, batch: batches.Batch) -> dict
     flat = embedding.permute(0, 2, 3, 1)
     picked, quiet = flat[batch.picked], flat[batch.quiet]
     terms["match"] = 2 * _match_loss(head, picked, queries, batch.truth)
-    terms["kind"] = KIND_WEIGHT * prototypes(picked, batch.kinds)
+    terms["kind"] = KIND_WEIGHT * teachers["kind"](picked, batch.kinds)
+    terms["surface"] = SURFACE_WEIGHT * teachers["surface"](picked, batch.surfaces)
     terms["quiet"] = _quiet_loss(head, quiet, queries)
     terms["found"] = FOUND_WEIGHT * _found_loss(head, picked, quiet, queries, batch.truth)
     return terms
@@ -108,8 +110,8 @@ def train(work: Path, pairs: int, epochs: int, seed: int) -> MiniHead:
     head.drop.p = DROPPED
     batches.set_statistics(head, shards[0])
     head.text_mean.copy_(bank.vectors.mean(dim=0))
-    prototypes = Prototypes(head.dim)
-    learning = [*head.parameters(), *prototypes.parameters()]
+    teachers = nn.ModuleDict({"kind": Prototypes(head.dim, KINDS), "surface": Prototypes(head.dim, SURFACES)})
+    learning = [*head.parameters(), *teachers.parameters()]
     optimizer = torch.optim.AdamW(learning, lr=2e-3, weight_decay=0.05)
     mean = AveragedModel(head, multi_avg_fn=get_ema_multi_avg_fn(AVERAGED))
     averaged = cast(MiniHead, mean.module)
@@ -117,7 +119,7 @@ def train(work: Path, pairs: int, epochs: int, seed: int) -> MiniHead:
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
         head.load_state_dict(state["head"])
-        prototypes.load_state_dict(state["prototypes"])
+        teachers.load_state_dict(state["teachers"])
         optimizer.load_state_dict(state["optimizer"])
         mean.load_state_dict(state["mean"])
         torch.set_rng_state(state["chance"])
@@ -126,14 +128,14 @@ def train(work: Path, pairs: int, epochs: int, seed: int) -> MiniHead:
     for epoch in range(first, epochs):
         _epoch(
             head,
-            prototypes,
+            teachers,
             mean,
             optimizer,
             batches.stream(shards, truths, BATCH, seed + epoch),
             epoch * pairs // BATCH,
             steps,
         )
-        states = {"head": head, "prototypes": prototypes, "mean": mean, "optimizer": optimizer}
+        states = {"head": head, "teachers": teachers, "mean": mean, "optimizer": optimizer}
         kept = {name: part.state_dict() for name, part in states.items()}
         torch.save({**kept, "epoch": epoch, "chance": torch.get_rng_state()}, checkpoint)
         print(f"epoch {epoch}:", json.dumps(validation.figures(averaged, work, seed)), flush=True)
@@ -142,7 +144,7 @@ def train(work: Path, pairs: int, epochs: int, seed: int) -> MiniHead:
 
 def _epoch(
     head: MiniHead,
-    prototypes: Prototypes,
+    teachers: nn.ModuleDict,
     mean: AveragedModel,
     optimizer: torch.optim.Optimizer,
     stream: Iterator[batches.Batch],
@@ -157,7 +159,7 @@ def _epoch(
             group["lr"] = (
                 2e-3 * min(1.0, (done + number + 1) / 100) * (0.5 + 0.5 * math.cos(math.pi * progress))
             )
-        terms = losses(head, prototypes, batch)
+        terms = losses(head, teachers, batch)
         optimizer.zero_grad()
         sum(terms.values()).backward()  # type: ignore[union-attr]
         torch.nn.utils.clip_grad_norm_(head.parameters(), 2.0)

@@ -212,10 +212,13 @@ class MiniHead(nn.Module):
 
         0.5 is where held-out wordings of known changes and unrelated sentences balance.
         """
-        nearest = (
-            (functional.normalize(minilm.float(), dim=-1) @ self.known.T).topk(3, dim=-1).values.mean(dim=-1)
-        )
-        return torch.sigmoid((nearest - self.understanding[0]) * self.understanding[1])
+        return torch.sigmoid((self.nearness(minilm) - self.understanding[0]) * self.understanding[1])
+
+    @torch.inference_mode()
+    def nearness(self, minilm: Tensor) -> Tensor:
+        """Mean cosine of each query [n, 384] to the three nearest wordings of changes: [n]."""
+        cosines = functional.normalize(minilm.float(), dim=-1) @ self.known.T
+        return cosines.topk(3, dim=-1).values.mean(dim=-1)
 
     @torch.inference_mode()
     def match(self, description: ChangeDescription, queries: Tensor) -> Tensor:

@@ -29,20 +29,22 @@ HALF_SIZE = 0.2
 """How much the second of them counts for what a thing is."""
 AROUND = 5
 """Cells of stride 32 in each direction that are seen as one place."""
-NAME_WEIGHT = 6.0
+NAME_WEIGHT = 5.0
 """What a cosine with class names counts beside the head's deviations."""
-RIVAL_WEIGHT = 0.6
+RIVAL_WEIGHT = 0.8
 RIVALS = 10
-"""Known wordings, best first, against which a query has to prevail."""
+"""Known wordings, best first, against which a query has to prevail, to the head and to class names alike."""
 
 SEEN_SHARPNESS = 0.5
 """How sure the tower may be of a class; less than it was trained to be, since runners-up tell as much."""
-SAID_SHARPNESS = 1 / 0.06
+SAID_SHARPNESS = 1 / 0.08
 """How fast a class counts less for a query as its name lies further from the words."""
 NEAREST_NAMES = 5
 """Class names by whose mean cosine a thing is known, or not."""
-NAMED_FROM, NAMED_WHOLLY = 0.30, 0.36
+NAMED_FROM, NAMED_WHOLLY = 0.27, 0.33
 """Mean cosines at which class names begin to cover what is asked for, and cover it."""
+CLOSER_FROM, CLOSER_WHOLLY = -0.07, -0.03
+"""How much further than wordings of changes class names may lie; further, and it names none: "a screw"."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,21 @@ class ReadPlaces:
     tower: MiniTower
     head: MiniHead
     names: torch.Tensor
+    name_mean: torch.Tensor
 
     @cached_property
     def rivals(self) -> torch.Tensor:
         """How well the known wordings that fit best do: [rows, cols] of the cells, in deviations."""
-        known = self.head.standing(self.cells, self.head.embed_queries(self.head.known))
-        return known.topk(RIVALS, dim=0).values.mean(dim=0)
+        return _best(self.head.standing(self.cells, self.head.embed_queries(self.head.known)))
+
+    @cached_property
+    def named_rivals(self) -> torch.Tensor:
+        """The same by class names: [rows, cols] of `around`, cosines."""
+        return _best(self.named(functional.normalize(self.head.known - self.name_mean, dim=-1)))
+
+    def named(self, wordings: torch.Tensor) -> torch.Tensor:
+        """Cosines of `around` with wordings of `encode_text`, [n, 384]: [n, rows, cols]."""
+        return (functional.normalize(self.around, dim=-1) @ wordings.T).permute(2, 0, 1)
 
     @cached_property
     def around(self) -> torch.Tensor:
@@ -105,6 +116,15 @@ def class_mix(logits: torch.Tensor, names: torch.Tensor) -> torch.Tensor:
     return (top.values.unsqueeze(-1) * names[top.indices]).sum(dim=-2)
 
 
+def _best(fits: torch.Tensor) -> torch.Tensor:
+    """The mean of the best few of [wordings, rows, cols]."""
+    return fits.topk(RIVALS, dim=0).values.mean(dim=0)
+
+
+def _ramp(value: float, begin: float, end: float) -> float:
+    return min(1.0, max(0.0, (value - begin) / (end - begin)))
+
+
 class MiniPlaces:
     """Implements `PlaceReader`.
 
@@ -133,26 +153,31 @@ class MiniPlaces:
 
     def read(self, cells: torch.Tensor, looked: torch.Tensor, novelty: torch.Tensor) -> ReadPlaces:
         """See `PlaceReader.read`."""
-        return ReadPlaces(cells, looked, novelty, self._tower, self._head, self._names)
+        return ReadPlaces(cells, looked, novelty, self._tower, self._head, self._names, self._name_mean)
 
     @torch.inference_mode()
     def likeness(self, read: ReadPlaces, query: Query) -> torch.Tensor:
         """See `PlaceReader.likeness`."""
-        meant = (SAID_SHARPNESS * self._to_names(query)).softmax(dim=0)
+        meant = (SAID_SHARPNESS * self._to_names(query)).softmax(dim=-1).mean(dim=0)
         return (len(meant) * (read.classes @ meant)).log()[read.things]
 
     @torch.inference_mode()
-    def known(self, query: Query) -> float:
-        """See `PlaceReader.known`."""
-        nearest = float(self._to_names(query).topk(NEAREST_NAMES).values.mean())
-        return min(1.0, max(0.0, (nearest - NAMED_FROM) / (NAMED_WHOLLY - NAMED_FROM)))
+    def named(self, query: Query) -> float:
+        """See `PlaceReader.named`.
+
+        Wordings of changes are held against the thing alone: a place may have any name.
+        """
+        to_names = float(self._to_names(query).topk(NEAREST_NAMES, dim=-1).values.mean())
+        to_changes = float(self._head.nearness(self._embed(query.things)).mean())
+        covered = _ramp(to_names, NAMED_FROM, NAMED_WHOLLY)
+        return covered * _ramp(to_names - to_changes, CLOSER_FROM, CLOSER_WHOLLY)
 
     @torch.inference_mode()
     def fit(self, read: ReadPlaces, query: Query) -> torch.Tensor:
         """See `PlaceReader.fit`."""
         asked = self._head.standing(read.cells, self._head.embed_queries(self._embed([query.text])))[0]
-        wanted = functional.normalize(self.encode_text(query.positive).mean(dim=0), dim=0)
-        named = functional.normalize(read.around, dim=-1) @ wanted
+        wanted = functional.normalize(self.encode_text(query.positive).mean(dim=0, keepdim=True), dim=-1)
+        named = read.named(wanted)[0] - RIVAL_WEIGHT * read.named_rivals
         named = functional.interpolate(
             named[None, None], size=asked.shape, mode="bilinear", align_corners=False
         )[0, 0]
@@ -167,8 +192,8 @@ class MiniPlaces:
         return class_mix(self._tower.classes(coarse), self._names)
 
     def _to_names(self, query: Query) -> torch.Tensor:
-        """Cosines of the words with the class names, [1000]."""
-        return (self._embed(query.positive) @ self._vectors.T).mean(dim=0)
+        """Cosines of the things with the class names, neither in a sentence: [things, 1000]."""
+        return self._embed(query.things) @ self._vectors.T
 
     @cached_property
     def _name_mean(self) -> torch.Tensor:

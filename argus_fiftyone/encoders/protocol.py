@@ -58,8 +58,8 @@ class PlaceReader(Protocol):
         """
         ...
 
-    def known(self, query: Query) -> float:
-        """How far it has names for what is asked for, in [0, 1]."""
+    def named(self, query: Query) -> float:
+        """How far the query names a thing that it knows by name, and no change, in [0, 1]."""
         ...
 
     def fit(self, read: Any, query: Query) -> torch.Tensor:
