@@ -11,11 +11,13 @@ import pytest
 import torch
 
 import training
+from argus_fiftyone.encoders.mini_match import EVIDENCE, FOLDED
 from training import batches, boards, captions, features, vocabulary
 from training.board_faults import FAULTS
 from training.marks import MARKS, broken_in_two
 from training.pairs import Assets, make_pair, scanned_board
-from training.prototypes import Prototypes
+from training.prototypes import KINDS, Prototypes
+from training.prototypes import SURFACES as SHOWN_SURFACES
 from training.scene import APPEARED, DISAPPEARED, SIDE
 from training.surfaces import SURFACES
 from training.wordings import Bank
@@ -190,6 +192,29 @@ def test_kindred_wordings_name_another_kind_on_the_same_surface():
         assert phrase.fits(*stain)
         assert not phrase.fits(*crack)
     assert truths.kindred(elsewhere, 40, np.random.default_rng(0)) == []
+
+
+def test_a_batch_says_of_every_cell_which_kind_it_shows_and_on_which_surface():
+    rng = np.random.default_rng(0)
+    changes = [("crack", "road", APPEARED, ""), ("part", "assembly", DISAPPEARED, "screw")]
+    cells = np.zeros((1, features.GRID, features.GRID), np.uint8)
+    cells[0, :, ::4], cells[0, :, 2::4] = 1, 2
+    sizes = {"before": FOLDED, "after": FOLDED, "gone": FOLDED[1:3], "come": FOLDED[1:3]}
+    side = features.GRID
+    maps = {
+        f"{role}{n}": rng.random((1, size, side, side), np.float32)
+        for role, channels in sizes.items()
+        for n, size in enumerate(channels)
+    }
+    shard = features.Shard({**maps, "evidence": np.ones((1, 2 * EVIDENCE, side, side))}, cells, [changes])
+    bank = captions.phrase_bank([], held_out=False)
+    truths = batches.Truths(Bank(bank, torch.zeros(len(bank), 384)), changes)
+    batch = batches.collate(shard, [0], truths, rng)
+    shown = batch.cells[batch.picked]
+    assert set(shown.tolist()) == {1, 2}
+    for change, (kind, surface, *_) in enumerate(changes, start=1):
+        assert (batch.kinds[shown == change] == KINDS[kind]).all()
+        assert (batch.surfaces[shown == change] == SHOWN_SURFACES[surface]).all()
 
 
 def test_prototypes_learn_which_kind_a_cell_shows():
