@@ -88,8 +88,8 @@ class MiniEncoder:
 
     def read_queries(self, queries: Sequence[Query]) -> None:
         """Read their words together, in a quarter of the time of one by one."""
-        asked = [text for query in queries if not query.is_open for text in (query.text, *query.contrast)]
-        if asked:
+        told = (query for query in queries if not query.is_open)
+        if asked := [text for query in told for text in (query.text, *query.things, *query.contrast)]:
             self._embed(asked)
 
     @one_core()
