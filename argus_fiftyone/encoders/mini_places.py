@@ -73,10 +73,10 @@ class ReadPlaces:
     @cached_property
     def named_rivals(self) -> torch.Tensor:
         """The same by class names: [rows, cols] of `around`, cosines."""
-        return _best(self.named(functional.normalize(self.head.known - self.name_mean, dim=-1)))
+        return _best(self.cosines(functional.normalize(self.head.known - self.name_mean, dim=-1)))
 
-    def named(self, wordings: torch.Tensor) -> torch.Tensor:
-        """Cosines of `around` with wordings of `encode_text`, [n, 384]: [n, rows, cols]."""
+    def cosines(self, wordings: torch.Tensor) -> torch.Tensor:
+        """Of `around` with wordings as of `encode_text`, [n, 384]: [n, rows, cols]."""
         return (functional.normalize(self.around, dim=-1) @ wordings.T).permute(2, 0, 1)
 
     @cached_property
@@ -177,7 +177,7 @@ class MiniPlaces:
         """See `PlaceReader.fit`."""
         asked = self._head.standing(read.cells, self._head.embed_queries(self._embed([query.text])))[0]
         wanted = functional.normalize(self.encode_text(query.positive).mean(dim=0, keepdim=True), dim=-1)
-        named = read.named(wanted)[0] - RIVAL_WEIGHT * read.named_rivals
+        named = read.cosines(wanted)[0] - RIVAL_WEIGHT * read.named_rivals
         named = functional.interpolate(
             named[None, None], size=asked.shape, mode="bilinear", align_corners=False
         )[0, 0]
