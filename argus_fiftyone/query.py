@@ -29,11 +29,13 @@ _MOVED = r"\b(?:moved|shifted)\b|\bto the (?:left|right)\b"
 """A moved thing vanishes here and appears there, so its direction stays open."""
 _LEFT_OVER = r"(?:\b(?:or|and|is|are|was|were|has|have|been)\s*)+$"
 """Words that stood before a direction ("the lid is gone") and say nothing once it is taken out."""
-_ARTICLES = r"^(?:a|an|the|any|some|one|more|of)\s+"
+_DETERMINERS = r"a|an|the|any|one|this|that|these|those|its|our|my|each|every"
+_ARTICLES = rf"^(?:{_DETERMINERS}|some|more|of)\s+"
 _PLURAL = re.compile(r"[^aisu]s$", re.I)
 """How a plural ends that takes no article; "glass", "rust mass" and "a bus" are none."""
 _PLACE = re.compile(
-    r"\s+(?:in|on|at|under|behind|between|from|along|inside|onto|into|beside|near|of(?= (?:the|an?) ))\s+",
+    r"\s+(?:in|on|at|under|behind|between|from|along|inside|onto|into|beside|near"
+    rf"|of(?= (?:{_DETERMINERS}) ))\s+",
     re.I,
 )
 """A crack "of the tile" is somewhere, a bottle "of wine" is not."""

@@ -1,13 +1,21 @@
-"""Do the words decide between two changes? Two tests of `benchmarks.quality`, with their controls."""
+"""Do the words decide between two changes? Two tests of `benchmarks.quality`, with their controls.
+
+    python -m benchmarks.words_decide PATH/pairs.csv [PATH/pairs.csv …]
+
+asks the diptychs of several lists, since two hundred of one seed are two hundred draws.
+"""
 
 from __future__ import annotations
 
+import argparse
 import csv as tables
+import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from argus_fiftyone.encoders import Encoder
+from argus_fiftyone.encoders.registry import load_encoder
 from argus_fiftyone.pairs import read_pairs, read_rows
 from argus_fiftyone.pictures import read_map, read_mask, resize
 from argus_fiftyone.run_folder import run_pairs
@@ -77,3 +85,21 @@ def diptychs(csv: Path, folder: Path, encoder: Encoder, settings: Settings) -> d
 def _strength(half: np.ndarray) -> float:
     flat = np.sort(half, axis=None)
     return float(flat[-max(1, flat.size // 100) :].mean())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "diptychs", type=Path, nargs="+", help="pairs.csv of diptychs with target and split_x"
+    )
+    parser.add_argument("--encoder", default="mini")
+    given = parser.parse_args()
+    encoder, settings = load_encoder(given.encoder), Settings(encoder=given.encoder)
+    for csv in given.diptychs:
+        with tempfile.TemporaryDirectory() as folder:
+            found = diptychs(csv, Path(folder), encoder, settings)
+        print(f"{csv}:", ", ".join(f"{name} {share:.3f}" for name, share in found.items()), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -48,6 +48,7 @@ def test_the_words_say_which_way_the_change_went(text: str, direction: str):
         ("a missing screw on the cover", ("a screw",), "the cover"),
         ("a bottle of wine", ("a bottle of wine",), ""),
         ("a chip of the tile", ("a chip",), "the tile"),
+        ("a crack of this tile", ("a crack",), "the tile"),
         ("a new crack or chip in the road surface", ("a crack", "a chip"), "the road surface"),
         ("a car/truck", ("a car", "a truck"), ""),
         ("scratches, dents and rust", ("scratches", "dents", "a rust"), ""),

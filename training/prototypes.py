@@ -8,7 +8,7 @@ board has a fault and not which. Here every kind has a prototype beside the cell
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 import torch
 from torch import Tensor, nn
@@ -23,9 +23,9 @@ SURFACES = {surface: number for number, surface in enumerate([*SURFACE_WORDS, "s
 class Prototypes(nn.Module):
     """One direction in the head's space for each name."""
 
-    def __init__(self, dim: int, names: Iterable[str]):
+    def __init__(self, dim: int, names: Collection[str]):
         super().__init__()
-        self.directions = nn.Parameter(torch.randn(len(list(names)), dim))
+        self.directions = nn.Parameter(torch.randn(len(names), dim))
         self.scale = nn.Parameter(torch.tensor(2.7))
 
     def forward(self, cells: Tensor, shown: Tensor) -> Tensor:
