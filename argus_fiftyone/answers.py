@@ -96,8 +96,12 @@ class _Shared:
     def read(self) -> list[Any]:
         """What `PlaceReader.read` makes of the before and of the after picture."""
         places, evidence = self.encoder.places, self.evidence
-        sides = zip(evidence.text_aligned, evidence.looked, self.novelty, strict=True)
-        return [places.read(*side) for side in sides] if places else []
+        if not places:
+            return []
+        before, after = evidence.pictures
+        pictures = (before, after), (after, before)
+        sides = zip(evidence.text_aligned, evidence.looked, self.novelty, pictures, strict=True)
+        return [places.read(*side) for side in sides]
 
     @cached_property
     def text_aligned(self) -> torch.Tensor:

@@ -224,6 +224,7 @@ def evidence_entry(evidence: Evidence) -> Entry:
         "guide": torch.from_numpy(evidence.guide),
         "scene": torch.from_numpy(evidence.scene),
         **{f"place_{number}": place for number, place in enumerate(evidence.looked)},
+        **{f"picture_{number}": torch.from_numpy(seen) for number, seen in enumerate(evidence.pictures)},
     }
     facts = {name: getattr(evidence, name) for name in ("outcome", "warp", "size")}
     return tensors, facts
@@ -242,6 +243,7 @@ def evidence_of(entry: Entry, device: torch.device) -> Evidence:
         guide=tensors["guide"].numpy(),
         scene=tensors["scene"].numpy(),
         looked=tuple(tensors[name].to(device) for name in ("place_0", "place_1") if name in tensors),
+        pictures=tuple(tensors[name].numpy() for name in ("picture_0", "picture_1") if name in tensors),
     )
 
 

@@ -15,7 +15,7 @@ NAMES_STEEP = 3.0
 """How fast evidence fades as a place resembles what is named less than the best place does."""
 SIDE_STEEP, SIDE_CLEAR = 2.0, 2.0
 """How fast, and from which difference on, one picture shows more clearly what is named than the other."""
-NAMES_LEAST = 0.1
+NAMES_LEAST = 0.3
 """What is left of a place that surely shows something else, since pictures are misread."""
 STRONG_SHARE = 0.1
 """The share of the map, strongest first, among which that place is sought."""

@@ -40,6 +40,7 @@ class Evidence:
         guide: float32 in [0, 1], the after picture in grey at twice the finest patch grid.
         scene: bool on the finest patch grid, one of two scenes; all of it where there is only one.
         looked: what `PlaceReader.look` kept of the before and of the after picture; empty without a reader.
+        pictures: the two as they were encoded, uint8 [height, width, 3]; for the reader too.
     """
 
     novelty: Difference
@@ -51,6 +52,7 @@ class Evidence:
     guide: np.ndarray
     scene: np.ndarray
     looked: tuple[torch.Tensor, ...] = ()
+    pictures: tuple[np.ndarray, ...] = ()
 
 
 def weigh(prepared: Prepared, old: PictureFeatures, new: PictureFeatures, encoder: Encoder) -> Evidence:
@@ -78,6 +80,7 @@ def weigh(prepared: Prepared, old: PictureFeatures, new: PictureFeatures, encode
         guide=guide,
         scene=scene,
         looked=tuple(encoder.places.look(side) for side in (old, new)) if encoder.places else (),
+        pictures=prepared.pictures if encoder.places else (),
     )
 
 

@@ -58,16 +58,33 @@ def test_of_two_views_side_by_side_the_words_choose_the_one_they_mean(mini, want
 def read_whole(mini: MiniEncoder, picture: np.ndarray, novelty: torch.Tensor):
     features = mini.encode_pictures([resize(picture, (SIDE, SIDE))])[0]
     cells = mini.describe(features, features)[1]
-    return mini.places.read(cells, mini.places.look(features), novelty)
+    shown = resize(picture, (SIDE, SIDE)), np.zeros((SIDE, SIDE, 3), np.uint8)
+    return mini.places.read(cells, mini.places.look(features), novelty, shown)
 
 
-def test_a_place_resembles_what_it_shows_more_than_what_it_does_not(mini):
+def test_a_thing_resembles_what_it_is_more_than_what_it_is_not(mini):
     pictures = (read_picture(pair.after) for pair in changed_pairs())
-    read = [read_whole(mini, picture, torch.ones(80, 80)) for picture in pictures]
-    named = [parse_query(name) for name in ("a bagel", "a screw")]
-    bagel, screw_like = ([float(mini.places.likeness(r, query).mean()) for r in read] for query in named)
-    assert bagel[0] > bagel[1]
-    assert screw_like[1] > screw_like[0]
+    cookie, screw = (read_whole(mini, picture, torch.ones(80, 80)) for picture in pictures)
+
+    def likeness(read, name: str) -> float:
+        return float(mini.places.likeness(read, parse_query(name)).mean())
+
+    assert likeness(cookie, "a bagel") > 1
+    assert likeness(cookie, "a bagel") > likeness(cookie, "a helmet") + 1
+    assert likeness(cookie, "a bagel") > likeness(screw, "a bagel") + 1
+
+
+def test_what_lies_around_a_thing_does_not_name_it(mini):
+    cookie, screw = (read_picture(pair.after) for pair in changed_pairs())
+    novelty = torch.zeros(80, 80)
+    novelty[20:60, 20:60] = 1
+    framed = resize(screw, (SIDE, SIDE)).copy()
+    framed[80:240, 80:240] = resize(cookie, (160, 160))
+    apart, with_the_rest = (
+        float(mini.places.likeness(read_whole(mini, framed, n), parse_query("a bagel"))[40, 40])
+        for n in (novelty, torch.ones(80, 80))
+    )
+    assert apart > with_the_rest + 0.5
 
 
 def test_all_of_a_thing_resembles_what_is_named_alike(mini):

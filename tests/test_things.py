@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from argus_fiftyone.things import shares, things_of
+from argus_fiftyone.things import LEAST_SIDE, MARGIN, MOST_THINGS, cut_outs, shares, things_of
 
 SHORT = settings(max_examples=40, deadline=None)
 
@@ -44,6 +45,17 @@ def test_a_coarser_grid_speaks_of_a_thing_where_it_is():
     assert first[2, 3] < 0.01
 
 
+def test_of_many_places_the_strongest_are_things():
+    novelty = torch.zeros(40, 40)
+    for number in range(16):
+        row, column = 10 * (number // 4) + 2, 10 * (number % 4) + 2
+        novelty[row : row + 3, column : column + 3] = 1 - 0.02 * number
+    things = things_of(novelty)
+    assert things.unique().tolist() == list(range(MOST_THINGS))
+    assert things[3, 3] != things[3, 13]  # both among the strongest
+    assert things[33, 33] == things[13, 33]  # the weakest belongs to the nearest of them
+
+
 @SHORT
 @given(seed=st.integers(0, 10_000), rows=st.integers(2, 20), cols=st.integers(2, 20))
 def test_every_cell_has_a_thing_and_every_thing_is_spoken_of_once(seed: int, rows: int, cols: int):
@@ -51,5 +63,62 @@ def test_every_cell_has_a_thing_and_every_thing_is_spoken_of_once(seed: int, row
     things = things_of(novelty)
     share = shares(things, novelty, (max(1, rows // 2), max(1, cols // 2)))
     assert things.shape == novelty.shape
-    assert len(share) == int(things.max()) + 1
+    assert things.unique().tolist() == list(range(len(share)))
     assert torch.allclose(share.sum(dim=1), torch.ones(len(share)), atol=1e-4)
+
+
+def grey_scene() -> tuple[np.ndarray, np.ndarray]:
+    """96 × 128 pixels, empty and with a red and a green square, as `two_blots` finds them."""
+    empty = np.full((96, 128, 3), 120, np.uint8)
+    scene = empty.copy()
+    scene[20:36, 20:36] = (200, 20, 20)
+    scene[52:76, 84:108] = (20, 200, 20)
+    return empty, scene
+
+
+def test_a_thing_is_cut_out_on_white_and_all_but_fills_its_square():
+    empty, scene = grey_scene()
+    things = things_of(two_blots())
+    red, green = cut_outs(things, two_blots(), scene, empty)
+    for cut, colour, side in ((red, (200, 20, 20), 16), (green, (20, 200, 20), 24)):
+        assert cut.shape[0] == cut.shape[1] == max(LEAST_SIDE, round(side * (1 + 2 * MARGIN)))
+        middle = cut[cut.shape[0] // 2, cut.shape[1] // 2]
+        assert np.abs(middle.astype(int) - colour).max() < 4
+        assert (cut[0] > 240).all()
+        assert (cut[:, 0] > 240).all()
+        # What was there before is white too: nothing is left of the grey around.
+        assert not (np.abs(cut.astype(int) - 120).max(axis=2) < 20).any()
+
+
+def test_what_both_pictures_show_is_no_part_of_a_thing():
+    _, scene = grey_scene()
+    assert all((cut == 255).all() for cut in cut_outs(things_of(two_blots()), two_blots(), scene, scene))
+
+
+def test_a_thing_at_the_edge_lies_in_the_middle_of_its_square():
+    empty, scene = grey_scene()
+    scene[:40, :12] = (20, 20, 200)
+    novelty = torch.zeros(24, 32)
+    novelty[:10, :3] = 1
+    (cut,) = cut_outs(things_of(novelty), novelty, scene, empty)
+    blue = np.flatnonzero((cut[..., 2] > 150) & (cut[..., 0] < 80)) % cut.shape[1]
+    assert abs(float(blue.mean()) - (cut.shape[1] - 1) / 2) < 3
+
+
+@SHORT
+@given(seed=st.integers(0, 10_000), rows=st.integers(2, 12), cols=st.integers(2, 12))
+def test_whatever_changed_each_thing_has_a_picture(seed: int, rows: int, cols: int):
+    rng = np.random.default_rng(seed)
+    before, after = (rng.integers(0, 256, (8 * rows, 8 * cols, 3), np.uint8) for _ in range(2))
+    novelty = torch.from_numpy(rng.random((2 * rows, 2 * cols)).astype(np.float32) ** 4)
+    things = things_of(novelty)
+    cut = cut_outs(things, novelty, after, before)
+    assert len(cut) == int(things.max()) + 1
+    assert all(c.dtype == np.uint8 and c.shape == (len(c), len(c), 3) and len(c) >= LEAST_SIDE for c in cut)
+
+
+def test_without_novelty_a_thing_is_the_whole_picture_in_white():
+    empty, scene = grey_scene()
+    novelty = torch.zeros(24, 32)
+    (cut,) = cut_outs(things_of(novelty), novelty, scene, empty)
+    assert (cut == 255).all()

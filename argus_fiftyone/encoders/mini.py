@@ -49,7 +49,7 @@ class MiniEncoder:
         self._text = MiniText(mini_weights.checked(mini_weights.TEXT_TOWER), self.device)
         self._head = MiniHead.load(self.device)
         self._known: dict[str, torch.Tensor] = {}
-        self.places = MiniPlaces(self._tower, self._head, self._embed)
+        self.places = MiniPlaces(self._tower, self.stages, self._head, self._embed)
 
     @torch.inference_mode()
     def encode_pictures(self, pictures: Sequence[np.ndarray]) -> list[PictureFeatures]:

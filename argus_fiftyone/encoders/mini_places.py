@@ -11,22 +11,28 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch.nn import functional
 
 from argus_fiftyone.encoders.mini_head import MiniHead
 from argus_fiftyone.encoders.mini_tower import MiniTower
 from argus_fiftyone.encoders.protocol import PictureFeatures
+from argus_fiftyone.pictures import resize
 from argus_fiftyone.query import Query
-from argus_fiftyone.things import shares, things_of
+from argus_fiftyone.things import cut_outs, shares, things_of
+
+Stages = Callable[[Sequence[np.ndarray]], list[torch.Tensor]]
 
 CLASS_NAMES = Path(__file__).with_name("mini_names.safetensors")
 """Made by `python -m training.class_names`."""
 CLASSES_PER_CELL = 20
-COARSEST = (3, 7)
-"""The levels of stride 32 of the whole picture, at its size and at half of it."""
-HALF_SIZE = 0.2
-"""How much the second of them counts for what a thing is."""
+COARSEST = 3
+"""The level of stride 32 of the picture at its own size."""
+THING_SIDES = (224, 352)
+"""Pixels at which a thing is read, cut out; the tower learned at 260."""
+ALONE = 0.5
+"""What that counts beside the same thing read where it lies."""
 AROUND = 5
 """Cells of stride 32 in each direction that are seen as one place."""
 NAME_WEIGHT = 5.0
@@ -35,10 +41,13 @@ RIVAL_WEIGHT = 0.8
 RIVALS = 10
 """Known wordings, best first, against which a query has to prevail, to the head and to class names alike."""
 
-SEEN_SHARPNESS = 0.5
+SEEN_SHARPNESS = 0.7
 """How sure the tower may be of a class; less than it was trained to be, since runners-up tell as much."""
 SAID_SHARPNESS = 1 / 0.08
 """How fast a class counts less for a query as its name lies further from the words."""
+CLASSES_MEANT = 20
+NEVER = 1e-6
+"""Keeps the logarithm of what is not there finite."""
 NEAREST_NAMES = 5
 """Class names by whose mean cosine a thing is known, or not."""
 NAMED_FROM, NAMED_WHOLLY = 0.27, 0.33
@@ -55,11 +64,15 @@ class ReadPlaces:
         cells: what `Encoder.describe` says of it.
         looked: what `MiniPlaces.look` kept.
         novelty: [rows, cols] ≥ 0, on the grid on which places are told apart.
+        pictures: this one and the other of the pair, uint8 [height, width, 3].
+        stages: what the tower sees in pictures, as `MiniEncoder.stages`.
     """
 
     cells: torch.Tensor
     looked: torch.Tensor
     novelty: torch.Tensor
+    pictures: tuple[np.ndarray, np.ndarray]
+    stages: Stages
     tower: MiniTower
     head: MiniHead
     names: torch.Tensor
@@ -82,7 +95,7 @@ class ReadPlaces:
     @cached_property
     def around(self) -> torch.Tensor:
         """Mean class names of places, [rows, cols, 384]; places of novelty outweigh those around them."""
-        coarse = self.looked.chunk(2, dim=-1)[0].permute(2, 0, 1)[None]
+        coarse = self.looked.permute(2, 0, 1)[None]
         rows, cols = coarse.shape[-2:]
         weight = functional.adaptive_avg_pool2d(self.novelty.to(coarse)[None, None], (rows, cols)) + 1e-3
         margin = (AROUND // 2,) * 4
@@ -98,13 +111,23 @@ class ReadPlaces:
 
     @cached_property
     def classes(self) -> torch.Tensor:
-        """What class each thing is of: probabilities [things, 1000]."""
-        sizes = self.looked.permute(2, 0, 1)[None].chunk(2, dim=1)
-        # The classifier is linear: of a mean of cells it says the mean of what it says of them.
-        whole, half = (self.tower.summed_up(size)[0].flatten(0, 1) for size in sizes)
-        share = shares(self.things.cpu(), self.novelty, self.looked.shape[:2]).to(whole)
-        logits = self.tower.classifier(share @ torch.lerp(whole, half, HALF_SIZE))
+        """What class each thing is of: probabilities [things, 1000].
+
+        It is read twice, alone and where it lies: some things are known by what is around them.
+        """
+        things = self.things.cpu()
+        cut = cut_outs(things, self.novelty, *self.pictures)
+        alone = torch.stack([self._summed_up(thing) for thing in cut])
+        cells = self.tower.summed_up(self.looked.permute(2, 0, 1)[None])[0].flatten(0, 1)
+        there = shares(things, self.novelty, self.looked.shape[:2]).to(cells) @ cells
+        # The classifier is linear: of a mean it says the mean of what it says of each.
+        logits = self.tower.classifier(torch.lerp(there, alone, ALONE))
         return (SEEN_SHARPNESS * logits).softmax(dim=-1)
+
+    def _summed_up(self, thing: np.ndarray) -> torch.Tensor:
+        """What the classifier reads of a thing cut out, the mean over sizes: [1280]."""
+        seen = [self.stages([resize(thing, (side, side))])[-1] for side in THING_SIDES]
+        return torch.stack([self.tower.summed_up(last).mean(dim=(0, 1, 2)) for last in seen]).mean(dim=0)
 
 
 def class_mix(logits: torch.Tensor, names: torch.Tensor) -> torch.Tensor:
@@ -140,26 +163,39 @@ class MiniPlaces:
     levels: tuple[int, ...] = (2, 3)
 
     def __init__(
-        self, tower: MiniTower, head: MiniHead, embed: Callable[[Sequence[str]], torch.Tensor]
+        self,
+        tower: MiniTower,
+        stages: Stages,
+        head: MiniHead,
+        embed: Callable[[Sequence[str]], torch.Tensor],
     ) -> None:
-        self._tower, self._head, self._embed = tower, head, embed
+        self._tower, self._stages, self._head, self._embed = tower, stages, head, embed
 
     @torch.inference_mode()
     def look(self, features: PictureFeatures) -> torch.Tensor:
         """See `PlaceReader.look`."""
-        whole, half = (features.visual[level].permute(2, 0, 1)[None].float() for level in COARSEST)
-        half = functional.interpolate(half, size=whole.shape[-2:], mode="bilinear", align_corners=False)
-        return torch.cat([whole, half], dim=1)[0].permute(1, 2, 0)
+        return features.visual[COARSEST].float()
 
-    def read(self, cells: torch.Tensor, looked: torch.Tensor, novelty: torch.Tensor) -> ReadPlaces:
+    def read(
+        self,
+        cells: torch.Tensor,
+        looked: torch.Tensor,
+        novelty: torch.Tensor,
+        pictures: tuple[np.ndarray, np.ndarray],
+    ) -> ReadPlaces:
         """See `PlaceReader.read`."""
-        return ReadPlaces(cells, looked, novelty, self._tower, self._head, self._names, self._name_mean)
+        towers = self._stages, self._tower, self._head
+        return ReadPlaces(cells, looked, novelty, pictures, *towers, self._names, self._name_mean)
 
     @torch.inference_mode()
     def likeness(self, read: ReadPlaces, query: Query) -> torch.Tensor:
         """See `PlaceReader.likeness`."""
         meant = (SAID_SHARPNESS * self._to_names(query)).softmax(dim=-1).mean(dim=0)
-        return (len(meant) * (read.classes @ meant)).log()[read.things]
+        # Hundreds of far names would together outweigh the few that may be meant.
+        likeliest = meant.topk(CLASSES_MEANT)
+        by_chance = 1 / len(meant)
+        found = read.classes[:, likeliest.indices] @ likeliest.values
+        return (found / by_chance + NEVER).log()[read.things]
 
     @torch.inference_mode()
     def named(self, query: Query) -> float:

@@ -41,13 +41,20 @@ class PlaceReader(Protocol):
         """What is kept of a picture to be read when someone asks: [rows, cols, dim]."""
         ...
 
-    def read(self, cells: torch.Tensor, looked: torch.Tensor, novelty: torch.Tensor) -> Any:
+    def read(
+        self,
+        cells: torch.Tensor,
+        looked: torch.Tensor,
+        novelty: torch.Tensor,
+        pictures: tuple[np.ndarray, np.ndarray],
+    ) -> Any:
         """One picture, in the encoder's own terms; serves all queries.
 
         Args:
             cells: one of `Encoder.describe`'s tensors.
             looked: what `look` kept.
             novelty: [rows, cols] ≥ 0, on any grid; places of novelty outweigh those around them.
+            pictures: this one and the other of the pair, as they were encoded, in one frame.
         """
         ...
 
