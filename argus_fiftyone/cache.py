@@ -106,11 +106,11 @@ def _laid_out(tensor: torch.Tensor) -> tuple[torch.Tensor, list[int]]:
     """The tensor with its axes as they lie in memory, and the order that puts them back.
 
     Sums over another layout are rounded differently, and what is remembered shall be
-    what was seen to the last bit.
+    what was seen to the last bit. A copy, since the file format refuses what two names share.
     """
     axes = sorted(range(tensor.ndim), key=lambda axis: -tensor.stride(axis))
     order = [axes.index(axis) for axis in range(tensor.ndim)]
-    return tensor.detach().cpu().permute(axes).contiguous(), order
+    return tensor.detach().cpu().permute(axes).clone(memory_format=torch.contiguous_format), order
 
 
 class _BytesOnly(diskcache.Disk):
@@ -224,7 +224,7 @@ def evidence_entry(evidence: Evidence) -> Entry:
         "guide": torch.from_numpy(evidence.guide),
         "scene": torch.from_numpy(evidence.scene),
         **{f"place_{number}": place for number, place in enumerate(evidence.looked)},
-        **{f"picture_{number}": torch.from_numpy(seen) for number, seen in enumerate(evidence.pictures)},
+        **{f"picture_{number}": torch.tensor(seen) for number, seen in enumerate(evidence.pictures)},
     }
     facts = {name: getattr(evidence, name) for name in ("outcome", "warp", "size")}
     return tensors, facts

@@ -126,7 +126,13 @@ def test_every_field_of_evidence_survives_the_cache(pairs, cache):
     encoder = FakeTowers()
     prepared = prepare_files(pairs[0].before, pairs[0].after, encoder.cell, SETTINGS.resolution)
     old, new = encoder.encode_pictures(prepared.pictures)
-    evidence = weigh(prepared, old, new, encoder)
+    seen = prepared.after.copy()
+    seen.setflags(write=False)
+    # As of a picture compared with itself: two fields hold one tensor, two one picture.
+    place = torch.rand(3, 4, 5)
+    evidence = dataclasses.replace(
+        weigh(prepared, old, new, encoder), looked=(place, place), pictures=(seen, seen)
+    )
     cache.put("key", *evidence_entry(evidence))
     entry = cache.get("key")
     assert entry
