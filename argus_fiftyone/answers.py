@@ -208,10 +208,11 @@ def _by_places(
     query names a thing and no change, in [0, 1]."""
     evidence, novelty, middle = shared.evidence, shared.novelty, shared.middle
     named = places.named(query)
-    if not evidence.scene.all():
-        fits = [places.fit(read, query).cpu() for read in shared.read]
+    if named < 1 and not evidence.scene.all():
         asked = {"disappeared": slice(1), "appeared": slice(1, 2)}.get(query.direction, slice(2))
-        factor = among_scenes(evidence.scene, [*zip(fits, novelty, strict=True)][asked], named)
+        fits = side_by_side([partial(places.fit, read, query) for read in shared.read[asked]])
+        sides = [(fit.cpu(), n) for fit, n in zip(fits, novelty[asked], strict=True)]
+        factor = among_scenes(evidence.scene, sides, named)
         novelty, middle = ([n * enlarge(factor, n.shape) for n in each] for each in (novelty, middle))
     if named:
         likeness = side_by_side([partial(places.likeness, read, query) for read in shared.read])

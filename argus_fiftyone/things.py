@@ -11,7 +11,7 @@ from torch.nn import functional
 
 OUTLINE = 0.35
 """The share of the strongest novelty above which neighbouring cells are one thing."""
-MOST_THINGS = 8
+MOST_THINGS = 6
 """Those of most novelty, since reading a thing takes time; weaker places belong to the nearest."""
 ANOTHER_COLOUR = 16
 """Grey levels from which on a pixel wholly shows something else."""
@@ -98,8 +98,9 @@ def cut_outs(
 
 def _pixels_changed(picture: np.ndarray, other: np.ndarray) -> np.ndarray:
     """float32 [height, width] in [0, 1]: 0 where both pictures show the same."""
-    steps = cv2.absdiff(picture, other).max(axis=2).astype(np.float32)
-    return cv2.GaussianBlur(np.minimum(steps / ANOTHER_COLOUR, 1), (0, 0), PIXEL_BLUR)
+    red, green, blue = cv2.split(cv2.absdiff(picture, other))
+    steps = cv2.convertScaleAbs(cv2.max(cv2.max(red, green), blue), alpha=255 / ANOTHER_COLOUR)
+    return cv2.GaussianBlur(steps, (0, 0), PIXEL_BLUR).astype(np.float32) / 255
 
 
 def _on_white(picture: np.ndarray, opaque: np.ndarray) -> np.ndarray:

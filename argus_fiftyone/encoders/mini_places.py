@@ -29,8 +29,8 @@ CLASS_NAMES = Path(__file__).with_name("mini_names.safetensors")
 CLASSES_PER_CELL = 20
 COARSEST = 3
 """The level of stride 32 of the picture at its own size."""
-THING_SIDES = (224, 352)
-"""Pixels at which a thing is read, cut out; the tower learned at 260."""
+THING_SIDE = 256
+"""Pixels at which a thing is read, cut out; the tower learned at 260, and sides must be whole cells."""
 ALONE = 0.5
 """What that counts beside the same thing read where it lies."""
 AROUND = 5
@@ -125,9 +125,9 @@ class ReadPlaces:
         return (SEEN_SHARPNESS * logits).softmax(dim=-1)
 
     def _summed_up(self, thing: np.ndarray) -> torch.Tensor:
-        """What the classifier reads of a thing cut out, the mean over sizes: [1280]."""
-        seen = [self.stages([resize(thing, (side, side))])[-1] for side in THING_SIDES]
-        return torch.stack([self.tower.summed_up(last).mean(dim=(0, 1, 2)) for last in seen]).mean(dim=0)
+        """What the classifier reads of a thing cut out: [1280]."""
+        last = self.stages([resize(thing, (THING_SIDE, THING_SIDE))])[-1]
+        return self.tower.summed_up(last).mean(dim=(0, 1, 2))
 
 
 def class_mix(logits: torch.Tensor, names: torch.Tensor) -> torch.Tensor:
