@@ -53,7 +53,7 @@ def test_of_many_places_the_strongest_are_things():
     things = things_of(novelty)
     assert things.unique().tolist() == list(range(MOST_THINGS))
     assert things[3, 3] != things[3, 13]  # both among the strongest
-    assert things[33, 33] == things[13, 33]  # the weakest belongs to the nearest of them
+    assert things[33, 33] == things[13, 13]  # the weakest belongs to the nearest of them
 
 
 @SHORT
