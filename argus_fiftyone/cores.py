@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 
@@ -139,6 +139,23 @@ def _with_crew(tasks: Sequence[_Task], count: int) -> None:
     with one_core_threads(count, "argus-core") as pool:
         for _ in range(count):
             pool.submit(crew.join, tasks)
+
+
+class Once(Generic[T]):
+    """A property that is computed when first read, as `functools.cached_property`, without its lock.
+
+    Before Python 3.12 all objects of a class share that lock, and cores that read the same
+    property of different objects take turns. Here two who read it of one object at once both compute it.
+    """
+
+    def __init__(self, compute: Callable[[Any], T]) -> None:
+        self._compute = compute
+        self.__doc__ = compute.__doc__
+
+    def __get__(self, of: Any, kind: type | None = None) -> T:
+        value = self._compute(of)
+        vars(of)[self._compute.__name__] = value  # found there before this is asked again
+        return value
 
 
 def keep_freed_memory() -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from argus_fiftyone import cores
-from argus_fiftyone.cores import free_cores, in_pieces, one_core, one_core_threads, side_by_side
+from argus_fiftyone.cores import Once, free_cores, in_pieces, one_core, one_core_threads, side_by_side
 
 
 @pytest.fixture
@@ -31,6 +31,30 @@ def test_works_run_at_once_each_with_one_torch_thread():
     found = side_by_side([lambda n=n: (meeting.wait(), n, *where())[1:] for n in range(2)])
     assert [(number, threads) for number, threads, _ in found] == [(0, 1), (1, 1)]
     assert where() == (2, threading.main_thread().name)
+
+
+class Slow:
+    """Its property waits until that of another object is being computed too."""
+
+    meeting = threading.Barrier(2, timeout=60)
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    @Once
+    def answer(self) -> int:
+        """To everything."""
+        self.asked += 1
+        self.meeting.wait()
+        return 42
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_two_cores_compute_the_same_property_of_two_objects_at_once():
+    both = Slow(), Slow()
+    assert side_by_side([lambda slow=slow: slow.answer for slow in both]) == [42, 42]
+    assert [slow.answer for slow in both] == [42, 42]
+    assert [slow.asked for slow in both] == [1, 1]
 
 
 @pytest.mark.usefixtures("two_threads")

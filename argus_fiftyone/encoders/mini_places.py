@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch.nn import functional
 
+from argus_fiftyone.cores import Once, side_by_side
 from argus_fiftyone.encoders.mini_head import MiniHead
 from argus_fiftyone.encoders.mini_tower import MiniTower
 from argus_fiftyone.encoders.protocol import PictureFeatures
@@ -78,12 +79,12 @@ class ReadPlaces:
     names: torch.Tensor
     name_mean: torch.Tensor
 
-    @cached_property
+    @Once
     def rivals(self) -> torch.Tensor:
         """How well the known wordings that fit best do: [rows, cols] of the cells, in deviations."""
         return _best(self.head.standing(self.cells, self.head.embed_queries(self.head.known)))
 
-    @cached_property
+    @Once
     def named_rivals(self) -> torch.Tensor:
         """The same by class names: [rows, cols] of `around`, cosines."""
         return _best(self.cosines(functional.normalize(self.head.known - self.name_mean, dim=-1)))
@@ -92,7 +93,7 @@ class ReadPlaces:
         """Of `around` with wordings as of `encode_text`, [n, 384]: [n, rows, cols]."""
         return (functional.normalize(self.around, dim=-1) @ wordings.T).permute(2, 0, 1)
 
-    @cached_property
+    @Once
     def around(self) -> torch.Tensor:
         """Mean class names of places, [rows, cols, 384]; places of novelty outweigh those around them."""
         coarse = self.looked.permute(2, 0, 1)[None]
@@ -104,12 +105,12 @@ class ReadPlaces:
         )
         return class_mix(self.tower.classes(next(sums) / next(sums)), self.names)[0]
 
-    @cached_property
+    @Once
     def things(self) -> torch.Tensor:
         """Which thing each place belongs to: int64 [rows, cols], as `things_of`."""
         return things_of(self.novelty).to(self.looked.device)
 
-    @cached_property
+    @Once
     def classes(self) -> torch.Tensor:
         """What class each thing is of: probabilities [things, 1000].
 
@@ -117,13 +118,15 @@ class ReadPlaces:
         """
         things = self.things.cpu()
         cut = cut_outs(things, self.novelty, *self.pictures)
-        alone = torch.stack([self._summed_up(thing) for thing in cut])
+        pieces = [partial(self._summed_up, thing) for thing in cut]
+        alone = torch.stack(side_by_side(pieces, self.looked.is_cpu))
         cells = self.tower.summed_up(self.looked.permute(2, 0, 1)[None])[0].flatten(0, 1)
         there = shares(things, self.novelty, self.looked.shape[:2]).to(cells) @ cells
         # The classifier is linear: of a mean it says the mean of what it says of each.
         logits = self.tower.classifier(torch.lerp(there, alone, ALONE))
         return (SEEN_SHARPNESS * logits).softmax(dim=-1)
 
+    @torch.inference_mode()
     def _summed_up(self, thing: np.ndarray) -> torch.Tensor:
         """What the classifier reads of a thing cut out: [1280]."""
         last = self.stages([resize(thing, (THING_SIDE, THING_SIDE))])[-1]
