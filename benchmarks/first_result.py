@@ -23,7 +23,7 @@ from argus_fiftyone.settings import Settings
 from benchmarks.measuring import by_amount, describe_machine, seconds
 
 THING = "a helmet"
-"""Names a thing: every changed place is cut out and read too. This pair has as many as are read at most."""
+"""Names a thing, so that every changed place is cut out and read; this pair has eight."""
 
 
 def main() -> None:
