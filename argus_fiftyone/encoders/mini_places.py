@@ -47,6 +47,7 @@ SEEN_SHARPNESS = 0.7
 SAID_SHARPNESS = 1 / 0.08
 """How fast a class counts less for a query as its name lies further from the words."""
 CLASSES_MEANT = 20
+"""Of a thousand, those nearest to the words."""
 NEVER = 1e-6
 """Keeps the logarithm of what is not there finite."""
 NEAREST_NAMES = 5
