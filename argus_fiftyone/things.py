@@ -17,6 +17,8 @@ ANOTHER_COLOUR = 16
 """Grey levels from which on a pixel wholly shows something else."""
 PIXEL_BLUR = 2.0
 """Pixels; what is a little like what was there before is not to have holes."""
+BACKGROUND = 255
+"""White, as single things are often photographed."""
 MARGIN = 0.05
 """White on each side of a thing, as a share of its longer side."""
 LEAST_SIDE = 32
@@ -109,11 +111,13 @@ def _on_white(picture: np.ndarray, opaque: np.ndarray) -> np.ndarray:
     side = max(LEAST_SIDE, round(max(bottom - top, right - left) * (1 + 2 * MARGIN)))
     down, across = (top + bottom - side) // 2, (left + right - side) // 2
     there = np.s_[max(0, down) : down + side, max(0, across) : across + side]
-    white = np.full((side, side, 3), 255, np.uint8)
+    white = np.full((side, side, 3), BACKGROUND, np.uint8)
     part, weight = picture[there].astype(np.float32), opaque[there][..., None]
     height, width = part.shape[:2]
     begin = max(0, -down), max(0, -across)
-    white[begin[0] : begin[0] + height, begin[1] : begin[1] + width] = np.rint(255 + (part - 255) * weight)
+    white[begin[0] : begin[0] + height, begin[1] : begin[1] + width] = np.rint(
+        BACKGROUND + (part - BACKGROUND) * weight
+    )
     return white
 
 

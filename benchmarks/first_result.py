@@ -12,11 +12,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from argus_fiftyone.compare import compare_files
 from argus_fiftyone.demo import PAIRS
-from argus_fiftyone.encoders import Encoder
 from argus_fiftyone.encoders.registry import load_encoder
 from argus_fiftyone.pairs import Pair, read_pairs
 from argus_fiftyone.settings import Settings
@@ -34,12 +34,9 @@ def main() -> None:
     settings = Settings(encoder="mini")
     encoder = load_encoder("mini")
     for what, query in (("loaded, one pair", pair.query), ("the same, a thing", THING)):
-        compare_files(pair.before, pair.after, query, encoder, settings)
-        show(what, [seconds(lambda q=query: warm(pair, q, encoder, settings)) for _ in range(2 * runs)])
-
-
-def warm(pair: Pair, query: str, encoder: Encoder, settings: Settings) -> None:
-    compare_files(pair.before, pair.after, query, encoder, settings)
+        warm = partial(compare_files, pair.before, pair.after, query, encoder, settings)
+        warm()
+        show(what, [seconds(warm) for _ in range(2 * runs)])
 
 
 def cold(pair: Pair) -> None:

@@ -6,6 +6,7 @@ and a new spot, saved as JPEG of quality 90, so that decoding and alignment have
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import itertools
 import os
@@ -14,11 +15,11 @@ import statistics
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -180,3 +181,20 @@ def amount() -> str:
 def by_amount(*, smoke: T, quick: T, full: T) -> T:
     """The value that belongs to `amount()`."""
     return {"smoke": smoke, "quick": quick, "full": full}[amount()]
+
+
+@contextmanager
+def turned(constants: Mapping[str, Any]) -> Iterator[None]:
+    """Module constants of the program, as "choice.NAMES_LEAST", set to other values for a while."""
+    places = [
+        (importlib.import_module(f"argus_fiftyone.{module}"), name)
+        for module, _, name in (constant.rpartition(".") for constant in constants)
+    ]
+    kept = [getattr(module, name) for module, name in places]
+    try:
+        for (module, name), value in zip(places, constants.values(), strict=True):
+            setattr(module, name, value)
+        yield
+    finally:
+        for (module, name), value in zip(places, kept, strict=True):
+            setattr(module, name, value)

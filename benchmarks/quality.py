@@ -9,10 +9,8 @@ under --out, so a stopped measurement goes on where it was.
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +26,7 @@ from argus_fiftyone.results import overlay
 from argus_fiftyone.run_folder import run_pairs
 from argus_fiftyone.settings import Settings
 from argus_fiftyone.truth import CIRCULAR, as_table, evaluate_run
-from benchmarks.measuring import describe_machine
+from benchmarks.measuring import describe_machine, turned
 from benchmarks.words_decide import WORDS_DECIDE, boards_of_one_fault, diptychs
 
 STAGES: dict[str, dict[str, Any]] = {
@@ -44,22 +42,6 @@ STAGES: dict[str, dict[str, Any]] = {
 """What is turned off, as module constants; everything else stays."""
 
 BOOTSTRAPS = 1000
-
-
-@contextmanager
-def turned(constants: dict[str, Any]) -> Iterator[None]:
-    """Module constants of the corridor set to other values for a while."""
-    places = [
-        (importlib.import_module(f"argus_fiftyone.{k.split('.')[0]}"), k.split(".")[1]) for k in constants
-    ]
-    kept = [getattr(module, name) for module, name in places]
-    try:
-        for (module, name), value in zip(places, constants.values(), strict=True):
-            setattr(module, name, value)
-        yield
-    finally:
-        for (module, name), value in zip(places, kept, strict=True):
-            setattr(module, name, value)
 
 
 def measure(

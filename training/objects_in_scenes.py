@@ -1,10 +1,11 @@
 """Two real objects pasted into one scene: is the named one preferred?
 
-    python -m training.objects_in_scenes --data PATH/pairs.csv [--seeds 0 1] [--objects photographed]
+    python -m training.objects_in_scenes --data PATH/pairs.csv [--seeds 0 1] [--ablate]
 
-asks the whole engine; `training.language_tests` asks the head alone of the same scenes.
-Objects are either photographed (`whatsup`: one thing of each name, moved about a room) or
-painted into photographs by a model (`magicbrush`).
+asks the whole engine, with `--ablate` also with one decision about things undone at a time;
+`training.language_tests` asks the head alone of the same scenes. Objects are either photographed
+(`whatsup`: one thing of each name, moved about a room) or painted into photographs by a model
+(`magicbrush`).
 """
 
 from __future__ import annotations
@@ -13,20 +14,37 @@ import argparse
 import re
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from sklearn.metrics import average_precision_score
 
 from argus_fiftyone import pictures
-from argus_fiftyone.compare import compare_pictures
+from argus_fiftyone.answers import answer
+from argus_fiftyone.compare import see
+from argus_fiftyone.cores import in_pieces
 from argus_fiftyone.encoders.registry import load_encoder
+from argus_fiftyone.prepared import at_encoding_size
 from argus_fiftyone.settings import Settings
+from benchmarks.measuring import turned
 from training.evidence import Row, rows_of
 from training.judging import Judge, heatmap
 
+SHIPPED = "as shipped"
+UNDONE: dict[str, dict[str, Any]] = {
+    SHIPPED: {},
+    "read only where it lies": {"encoders.mini_places.ALONE": 0.0},
+    "read only cut out": {"encoders.mini_places.ALONE": 1.0},
+    "cut out on grey": {"things.BACKGROUND": 127},
+    "cut out at 352 px": {"encoders.mini_places.THING_SIDE": 352},
+    "all thousand names count": {"encoders.mini_places.CLASSES_MEANT": 1000},
+    "a tenth left of other things": {"choice.NAMES_LEAST": 0.1},
+}
+"""What is undone, as module constants; everything else stays."""
 SIZE = (448, 640)
 BOX = 190
 PAIRS = 60
@@ -53,18 +71,24 @@ def preferred(
     return found
 
 
-def by_the_engine(pairs_csv: Path, seed: int = 0, objects: str = "photographed") -> tuple[float, float]:
-    """How often the named object holds the stronger evidence, and AP of its pixels, by `argus compare`."""
+def by_the_engine(
+    pairs_csv: Path, seed: int, objects: str, ways: Mapping[str, Mapping[str, Any]]
+) -> dict[str, tuple[float, float]]:
+    """Per way of the engine: how often the named object holds the stronger evidence, and AP of its pixels."""
     encoder, settings = load_encoder("mini"), Settings(encoder="mini")
-    won, precision = [], []
+    found: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for row, name in scenes(pairs_csv, seed, objects):
         before, after = (pictures.read_picture(row[when]) for when in ("before", "after"))
-        shown = np.abs(compare_pictures(before, after, [name], encoder, settings)[0].heatmap)
-        won.append(_left_preferred(shown, shown.size // 100))
+        sized = at_encoding_size(before, after, encoder.cell, settings.resolution)
+        evidence = in_pieces(partial(see, sized, encoder))
         pasted = (before != after).any(axis=2)
         pasted[:, SIZE[1] // 2 :] = False  # the named one is on the left
-        precision.append(average_precision_score(pasted.ravel(), shown.ravel()))
-    return float(np.mean(won)), float(np.mean(precision))
+        for way, constants in ways.items():
+            with turned(constants):
+                shown = np.abs(in_pieces(partial(answer, evidence, [name], encoder, settings))[0].heatmap)
+            precision = average_precision_score(pasted.ravel(), shown.ravel())
+            found[way].append((_left_preferred(shown, shown.size // 100), float(precision)))
+    return {way: (float(won), float(ap)) for way, own in found.items() for won, ap in [np.mean(own, axis=0)]}
 
 
 def _left_preferred(shown: np.ndarray, strongest: int) -> float:
@@ -171,15 +195,19 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="pairs.csv of the development pairs")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3])
     parser.add_argument("--objects", nargs="+", choices=CUT_OUTS, default=list(CUT_OUTS))
+    parser.add_argument("--ablate", action="store_true", help="also with one decision about things undone")
     given = parser.parse_args()
-    found = []
+    ways = UNDONE if given.ablate else {SHIPPED: {}}
+    found: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for objects in given.objects:
         for seed in given.seeds:
-            found.append(by_the_engine(given.data, seed, objects))
-            won, precision = found[-1]
-            print(f"{objects}, seed {seed}: named one preferred {won:.3f}, AP {precision:.3f}", flush=True)
-    won, precision = np.mean(found, axis=0)
-    print(f"all {PAIRS * len(found)} scenes of two objects: {won:.3f}, AP {precision:.3f}")
+            for way, (won, precision) in by_the_engine(given.data, seed, objects, ways).items():
+                found[way].append((won, precision))
+                told = f"named one preferred {won:.3f}, AP {precision:.3f}"
+                print(f"{objects}, seed {seed}, {way}: {told}", flush=True)
+    for way, each in found.items():
+        won, precision = np.mean(each, axis=0)
+        print(f"all {PAIRS * len(each)} scenes of two objects, {way}: {won:.3f}, AP {precision:.3f}")
 
 
 if __name__ == "__main__":
