@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 
 try:
-    from argus_fiftyone.plugin import register
+    from argus_fiftyone.plugin.register import register
 except ModuleNotFoundError as missing:
     if missing.name != "argus_fiftyone":
         raise
     sys.path.insert(0, str(Path(__file__).resolve().parent))
-    from argus_fiftyone.plugin import register
+    from argus_fiftyone.plugin.register import register
 
 __all__ = ["register"]

@@ -51,8 +51,8 @@ def compare(
     map_size: MapSizeOption = Settings.map_size,
 ) -> None:
     """Compare two pictures and write heatmap.png, overlay.png and result.json."""
-    from argus_fiftyone.compare import compare_files
-    from argus_fiftyone.results import write_comparison
+    from argus_fiftyone.engine.compare import compare_files
+    from argus_fiftyone.runs.overlay import write_comparison
 
     numbers = {"threshold": threshold, "resolution": resolution, "map_size": map_size}
     settings = _settings(encoder=encoder, device=device, **numbers)
@@ -89,9 +89,9 @@ def run(
 
     Killed or stopped, the same command goes on where it was; failed pairs are tried again.
     """
-    from argus_fiftyone.cache import FeatureCache
-    from argus_fiftyone.pairs import PairListError, read_pairs
-    from argus_fiftyone.run_folder import RunFolderError, run_pairs
+    from argus_fiftyone.engine.cache import FeatureCache
+    from argus_fiftyone.io.pair_list import PairListError, read_pairs
+    from argus_fiftyone.runs.folder import RunFolderError, run_pairs
 
     numbers = {"threshold": threshold, "resolution": resolution, "map_size": map_size}
     settings = _settings(encoder=encoder, device=device, **numbers)
@@ -102,7 +102,7 @@ def run(
     loaded = _load(settings)
     try:
         if ray:
-            from argus_fiftyone.ray_run import run_on_ray
+            from argus_fiftyone.runs.on_ray import run_on_ray
 
             spread = {"address": ray, "workers": workers, "cache": cache}
             failed = run_on_ray(listed, out, settings, loaded, query, overwrite=overwrite, **spread)
@@ -125,8 +125,8 @@ def evaluate(
     threshold: ThresholdOption = Settings.threshold,
 ) -> None:
     """Measure a run against masks and labels; print and save the metrics."""
-    from argus_fiftyone import truth
-    from argus_fiftyone.pairs import PairListError
+    from argus_fiftyone.evaluation import report as truth
+    from argus_fiftyone.io.pair_list import PairListError
 
     try:
         report = truth.evaluate_run(pairs, folder, threshold)
@@ -168,7 +168,7 @@ def demo(
 @app.command()
 def link() -> None:
     """Put the plugin into FiftyOne's plugin folder, so that the App finds it."""
-    from argus_fiftyone.plugin_link import link_plugin
+    from argus_fiftyone.plugin.link import link_plugin
 
     try:
         typer.echo(link_plugin())

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from argus_fiftyone.pairs import read_pairs, read_rows
-from argus_fiftyone.pictures import read_map, read_mask, read_picture, resize, write_png
-from argus_fiftyone.results import overlay
+from argus_fiftyone.io.images import read_map, read_mask, read_picture, resize, write_png
+from argus_fiftyone.io.pair_list import read_pairs, read_rows
+from argus_fiftyone.runs.overlay import overlay
 from argus_fiftyone.settings import Settings
 
 PAIRS = Path(__file__).parent / "demo_pairs" / "pairs.csv"
@@ -86,8 +86,8 @@ def run_demo(folder: Path, settings: Settings, open_app: bool, say: Callable[[st
 
 def _run_core(folder: Path, settings: Settings, say: Callable[[str], None]) -> int:
     from argus_fiftyone.encoders.registry import load_encoder
-    from argus_fiftyone.run_folder import run_pairs
-    from argus_fiftyone.truth import as_table, evaluate_run, save
+    from argus_fiftyone.evaluation.report import as_table, evaluate_run, save
+    from argus_fiftyone.runs.folder import run_pairs
 
     encoder = load_encoder(settings.encoder, settings.device)
     pairs = read_pairs(PAIRS)
@@ -104,9 +104,9 @@ def _run_core(folder: Path, settings: Settings, say: Callable[[str], None]) -> i
 
 def build_dataset(settings: Settings, say: Callable[[str], None]):
     """The grouped FiftyOne dataset with the run's fields and its evaluation."""
-    from argus_fiftyone.dataset.computing import compute_heatmaps
-    from argus_fiftyone.dataset.ground_truth import evaluate_heatmaps
-    from argus_fiftyone.dataset.imports import ImportReport, import_pairs, rows_of_csv
+    from argus_fiftyone.plugin.dataset.computing import compute_heatmaps
+    from argus_fiftyone.plugin.dataset.ground_truth import evaluate_heatmaps
+    from argus_fiftyone.plugin.dataset.imports import ImportReport, import_pairs, rows_of_csv
 
     found = rows_of_csv(PAIRS)
     report = ImportReport(len(found.rows))
@@ -126,7 +126,7 @@ def build_dataset(settings: Settings, say: Callable[[str], None]):
 def _open_app(dataset, say: Callable[[str], None]) -> None:
     import fiftyone as fo
 
-    from argus_fiftyone.dataset.appearance import triage_space
+    from argus_fiftyone.plugin.dataset.appearance import triage_space
 
     session = fo.launch_app(dataset, spaces=triage_space(), address="127.0.0.1")
     say(f"The App is open at {session.url}; close it with Ctrl-C")

@@ -14,10 +14,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from argus_fiftyone.cache import FeatureCache
-from argus_fiftyone.encoders.clip_encoder import ClipEncoder
-from argus_fiftyone.pairs import Pair
-from argus_fiftyone.run_folder import run_pairs
+from argus_fiftyone.encoders.clip.encoder import ClipEncoder
+from argus_fiftyone.engine.cache import FeatureCache
+from argus_fiftyone.io.pair_list import Pair
+from argus_fiftyone.runs.folder import run_pairs
 from argus_fiftyone.settings import Settings
 from benchmarks.measuring import (
     QUERIES,

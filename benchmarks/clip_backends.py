@@ -24,9 +24,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from argus_fiftyone.encoders.clip_arithmetic import PLAIN, Arithmetic
-from argus_fiftyone.encoders.clip_encoder import ClipEncoder
-from argus_fiftyone.encoders.processor import is_made_by_amd
+from argus_fiftyone.encoders.clip.backend import PLAIN, Arithmetic
+from argus_fiftyone.encoders.clip.encoder import ClipEncoder
+from argus_fiftyone.encoders.device import is_made_by_amd
 from benchmarks.measuring import amount, by_amount, describe_machine, draw_pair, load_tower, precisions
 
 Maps = list[Tensor]

@@ -18,11 +18,11 @@ from collections.abc import Callable
 import open_clip
 import torch
 
-from argus_fiftyone.encoders.clip import load_clip
-from argus_fiftyone.encoders.clip_checks import cast_cosine, probe_picture
-from argus_fiftyone.encoders.clip_dense import interpolate_positions
-from argus_fiftyone.encoders.clip_encoder import ClipEncoder
-from argus_fiftyone.encoders.processor import has_fast_bf16
+from argus_fiftyone.encoders.clip.checks import cast_cosine, probe_picture
+from argus_fiftyone.encoders.clip.dense import interpolate_positions
+from argus_fiftyone.encoders.clip.encoder import ClipEncoder
+from argus_fiftyone.encoders.clip.loading import load_clip
+from argus_fiftyone.encoders.device import has_fast_bf16
 
 
 def main(name: str, side: int) -> None:

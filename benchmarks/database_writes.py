@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from argus_fiftyone.answers import Comparison
-from argus_fiftyone.batch import Outcome
-from argus_fiftyone.heatmap import find_regions
-from argus_fiftyone.pairs import Pair
-from argus_fiftyone.pictures import SmoothMap
+from argus_fiftyone.engine.answers import Comparison
+from argus_fiftyone.engine.batch import Outcome
+from argus_fiftyone.engine.heatmap import find_regions
+from argus_fiftyone.io.images import SmoothMap
+from argus_fiftyone.io.pair_list import Pair
 from benchmarks.measuring import by_amount, describe_machine, seconds, tell_ratio
 from benchmarks.own_database import own_database
 
@@ -88,14 +88,14 @@ def empty_dataset(name: str, count: int) -> Any:
 
 
 def write_files(outcome: Outcome, folder: Path) -> Any:
-    from argus_fiftyone.labels import write_heatmap
+    from argus_fiftyone.plugin.labels import write_heatmap
 
     return write_heatmap(outcome.comparisons[0].drawing, folder, outcome.pair.id)
 
 
 def by_argus(dataset: Any, outcomes: list[Outcome], folder: Path) -> None:
-    from argus_fiftyone.dataset.slices import pairs_in
-    from argus_fiftyone.dataset.writing import RunWriter
+    from argus_fiftyone.plugin.dataset.slices import pairs_in
+    from argus_fiftyone.plugin.dataset.writing import RunWriter
 
     writer = RunWriter(dataset, ["run"], folder)
     for sample, outcome in zip(pairs_in(dataset).samples, outcomes, strict=True):
@@ -119,7 +119,7 @@ def by_loop_of_arrays(dataset: Any, outcomes: list[Outcome], folder: Path) -> No
 
 def fill(sample: Any, comparison: Comparison) -> None:
     """The fields that RunWriter writes beside the map, saved."""
-    from argus_fiftyone.labels import to_detections
+    from argus_fiftyone.plugin.labels import to_detections
 
     sample["run_regions"] = to_detections(comparison.regions, comparison.query)
     sample["run_score"] = comparison.score

@@ -30,13 +30,13 @@ import open_clip
 import torch
 from PIL import Image
 
-from argus_fiftyone.batch import one_core_threads
-from argus_fiftyone.encoders.clip_dense import interpolate_positions
-from argus_fiftyone.encoders.clip_encoder import ClipEncoder
-from argus_fiftyone.pairs import Pair
-from argus_fiftyone.pictures import fitted_size
-from argus_fiftyone.prepared import prepare_files
-from argus_fiftyone.run_folder import run_pairs
+from argus_fiftyone.encoders.clip.dense import interpolate_positions
+from argus_fiftyone.encoders.clip.encoder import ClipEncoder
+from argus_fiftyone.engine.batch import one_core_threads
+from argus_fiftyone.io.images import fitted_size
+from argus_fiftyone.io.pair_list import Pair
+from argus_fiftyone.registration.registered_pair import prepare_files
+from argus_fiftyone.runs.folder import run_pairs
 from argus_fiftyone.settings import Settings
 from benchmarks.measuring import (
     ONE_MEGAPIXEL,

@@ -13,7 +13,7 @@ import sys
 import numpy as np
 import torch
 
-from argus_fiftyone.evaluation import EvidenceHistogram
+from argus_fiftyone.evaluation.metrics import EvidenceHistogram
 from benchmarks import rivals
 from benchmarks.evaluation_speed import Drawn, draw, draw_all, measured
 from benchmarks.measuring import describe_machine, tell_ratio

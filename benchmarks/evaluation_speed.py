@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
-from argus_fiftyone.evaluation import EvidenceHistogram
+from argus_fiftyone.evaluation.metrics import EvidenceHistogram
 from benchmarks.measuring import (
     by_amount,
     describe_machine,

@@ -23,10 +23,10 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from argus_fiftyone.batch import compare_pairs
 from argus_fiftyone.encoders.registry import load_encoder
-from argus_fiftyone.feedback import TooFewDecisionsError, calibrate
-from argus_fiftyone.pairs import read_pairs, read_rows
+from argus_fiftyone.engine.batch import compare_pairs
+from argus_fiftyone.feedback.conformal import TooFewDecisionsError, calibrate
+from argus_fiftyone.io.pair_list import read_pairs, read_rows
 from argus_fiftyone.settings import Settings
 
 BEGINNINGS = (0.1, 0.2, 0.3, Settings.threshold)

@@ -15,10 +15,10 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from argus_fiftyone.compare import compare_files
 from argus_fiftyone.demo import PAIRS
 from argus_fiftyone.encoders.registry import load_encoder
-from argus_fiftyone.pairs import Pair, read_pairs
+from argus_fiftyone.engine.compare import compare_files
+from argus_fiftyone.io.pair_list import Pair, read_pairs
 from argus_fiftyone.settings import Settings
 from benchmarks.measuring import by_amount, describe_machine, seconds
 

@@ -20,9 +20,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from argus_fiftyone.batch import CUDA_BATCH
-from argus_fiftyone.pairs import read_pairs
-from argus_fiftyone.run_folder import run_pairs
+from argus_fiftyone.engine.batch import CUDA_BATCH
+from argus_fiftyone.io.pair_list import read_pairs
+from argus_fiftyone.runs.folder import run_pairs
 from argus_fiftyone.settings import Settings
 from benchmarks.measuring import by_amount, describe_machine, tell_ratio
 from tests import fake_towers

@@ -17,8 +17,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from argus_fiftyone.encoders.clip import load_clip
-from argus_fiftyone.run_folder import run_pairs
+from argus_fiftyone.encoders.clip.loading import load_clip
+from argus_fiftyone.runs.folder import run_pairs
 from argus_fiftyone.settings import Settings
 from benchmarks.measuring import (
     amount,

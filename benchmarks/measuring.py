@@ -26,10 +26,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from argus_fiftyone.encoders.clip import load_clip
-from argus_fiftyone.encoders.clip_encoder import ClipEncoder
-from argus_fiftyone.encoders.processor import has_fast_bf16
-from argus_fiftyone.pairs import Pair
+from argus_fiftyone.encoders.clip.encoder import ClipEncoder
+from argus_fiftyone.encoders.clip.loading import load_clip
+from argus_fiftyone.encoders.device import has_fast_bf16
+from argus_fiftyone.io.pair_list import Pair
 
 T = TypeVar("T")
 
@@ -185,7 +185,7 @@ def by_amount(*, smoke: T, quick: T, full: T) -> T:
 
 @contextmanager
 def turned(constants: Mapping[str, Any]) -> Iterator[None]:
-    """Module constants of the program, as "choice.NAMES_LEAST", set to other values for a while."""
+    """Module constants of the program, e.g. "engine.calibration.SMOOTHING", set otherwise for a while."""
     places = [
         (importlib.import_module(f"argus_fiftyone.{module}"), name)
         for module, _, name in (constant.rpartition(".") for constant in constants)

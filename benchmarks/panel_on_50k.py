@@ -26,15 +26,15 @@ import numpy as np
 from bson import ObjectId
 from fiftyone.core.odm import get_db_conn
 
-from argus_fiftyone.answers import Comparison
-from argus_fiftyone.batch import Outcome
-from argus_fiftyone.dataset import scores, triage
-from argus_fiftyone.dataset.computing import compute_heatmaps
-from argus_fiftyone.dataset.imports import ImportReport, import_pairs, rows_of_csv
-from argus_fiftyone.dataset.reviews import review_counts, review_pairs, review_regions
-from argus_fiftyone.heatmap import find_regions
-from argus_fiftyone.panels.triage import describe_choice
-from argus_fiftyone.pictures import SmoothMap, write_png
+from argus_fiftyone.engine.answers import Comparison
+from argus_fiftyone.engine.batch import Outcome
+from argus_fiftyone.engine.heatmap import find_regions
+from argus_fiftyone.io.images import SmoothMap, write_png
+from argus_fiftyone.plugin.dataset import scores, triage
+from argus_fiftyone.plugin.dataset.computing import compute_heatmaps
+from argus_fiftyone.plugin.dataset.imports import ImportReport, import_pairs, rows_of_csv
+from argus_fiftyone.plugin.dataset.reviews import review_counts, review_pairs, review_regions
+from argus_fiftyone.plugin.panels.triage import describe_choice
 from argus_fiftyone.settings import Settings
 from tests.browser import flows
 from tests.browser.app import browse, find_chromium, serve

@@ -17,25 +17,25 @@ from typing import Any
 import cv2
 import numpy as np
 
-from argus_fiftyone.compare import compare_pictures
 from argus_fiftyone.encoders import Encoder
 from argus_fiftyone.encoders.registry import load_encoder
-from argus_fiftyone.pairs import Pair, read_pairs, read_rows
-from argus_fiftyone.pictures import read_map, read_mask, read_picture, resize, write_png
-from argus_fiftyone.results import overlay
-from argus_fiftyone.run_folder import run_pairs
+from argus_fiftyone.engine.compare import compare_pictures
+from argus_fiftyone.evaluation.report import CIRCULAR, as_table, evaluate_run
+from argus_fiftyone.io.images import read_map, read_mask, read_picture, resize, write_png
+from argus_fiftyone.io.pair_list import Pair, read_pairs, read_rows
+from argus_fiftyone.runs.folder import run_pairs
+from argus_fiftyone.runs.overlay import overlay
 from argus_fiftyone.settings import Settings
-from argus_fiftyone.truth import CIRCULAR, as_table, evaluate_run
 from benchmarks.measuring import describe_machine, turned
 from benchmarks.words_decide import WORDS_DECIDE, boards_of_one_fault, diptychs
 
 STAGES: dict[str, dict[str, Any]] = {
     "as shipped": {},
-    "without pixels": {"calibration.PIXEL_TRUST": 0.0, "calibration.PIXEL_DOUBT": 0.0},
-    "without the pair's own score in the map": {"calibration.PAIR_SHARE": 0.0},
-    "without the other picture in the score": {"calibration.SCORE_COUNTER": 0.0},
-    "without smoothing": {"calibration.SMOOTHING": 0.3},
-    "without following edges": {"heatmap.EDGE_NOISE": 1e6},
+    "without pixels": {"engine.calibration.PIXEL_TRUST": 0.0, "engine.calibration.PIXEL_DOUBT": 0.0},
+    "without the pair's own score in the map": {"engine.calibration.PAIR_SHARE": 0.0},
+    "without the other picture in the score": {"engine.calibration.SCORE_COUNTER": 0.0},
+    "without smoothing": {"engine.calibration.SMOOTHING": 0.3},
+    "without following edges": {"engine.heatmap.EDGE_NOISE": 1e6},
     "without matching exposure": {"exposure.SMALLEST_GAIN": 1e6},
     "without alignment": {"alignment.WORTHWHILE": -1.0},
 }
@@ -74,7 +74,7 @@ def _row(name: str, macro: dict[str, float]) -> str:
 
 def bootstrap(csv: Path, folder: Path) -> dict[str, tuple[float, float]]:
     """95 % intervals over resampled pairs: mean AP of single pairs by source, and pooled pair AUROC."""
-    from argus_fiftyone.evaluation import pair_metrics, score_metrics
+    from argus_fiftyone.evaluation.metrics import pair_metrics, score_metrics
 
     truth = {row["id"]: row for row in read_rows(csv, ("id", "mask", "label"))}
     precision: dict[str, list[float]] = {}
@@ -148,7 +148,7 @@ def sweep(pairs: list[Pair], encoder: Encoder, settings: Settings) -> list[tuple
 
 def draw_worst(csv: Path, folder: Path, target: Path, count: int = 10) -> list[str]:
     """Before | after with evidence | truth of the pairs with the lowest AP; their ids."""
-    from argus_fiftyone.evaluation import pair_metrics
+    from argus_fiftyone.evaluation.metrics import pair_metrics
 
     rows = [
         r

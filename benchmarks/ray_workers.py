@@ -17,8 +17,8 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from argus_fiftyone.encoders.clip import load_clip
-from argus_fiftyone.encoders.clip_encoder import ClipEncoder
+from argus_fiftyone.encoders.clip.encoder import ClipEncoder
+from argus_fiftyone.encoders.clip.loading import load_clip
 from argus_fiftyone.settings import Settings
 from benchmarks.measuring import (
     ONE_MEGAPIXEL,
@@ -38,7 +38,7 @@ def main() -> None:
     except ImportError:
         print("not measured: Ray is not installed (pip install 'argus-fiftyone[ray]')")
         return
-    from argus_fiftyone.ray_run import run_on_ray
+    from argus_fiftyone.runs.on_ray import run_on_ray
 
     count, side = by_amount(smoke=(4, 64), quick=(144, 224), full=(288, 224))
     size = by_amount(smoke=(96, 128), quick=ONE_MEGAPIXEL, full=ONE_MEGAPIXEL)

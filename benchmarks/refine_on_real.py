@@ -22,12 +22,12 @@ import fiftyone as fo
 import fiftyone.operators as foo
 import torch
 
-from argus_fiftyone.dataset.refining import Refining, refine_query
-from argus_fiftyone.dataset.reviews import review_regions
-from argus_fiftyone.dataset.slices import after_slice
-from argus_fiftyone.feedback import TooFewDecisionsError
-from argus_fiftyone.labels import read_segmentation
-from argus_fiftyone.pairs import read_rows
+from argus_fiftyone.feedback.conformal import TooFewDecisionsError
+from argus_fiftyone.io.pair_list import read_rows
+from argus_fiftyone.plugin.dataset.refining import Refining, refine_query
+from argus_fiftyone.plugin.dataset.reviews import review_regions
+from argus_fiftyone.plugin.dataset.slices import after_slice
+from argus_fiftyone.plugin.labels import read_segmentation
 
 NAME = "argus-refine-benchmark"
 LOW = 0.3

@@ -21,10 +21,10 @@ from typing import Any
 import cv2
 import torch
 
-from argus_fiftyone.answers import answer
-from argus_fiftyone.evidence import weigh
-from argus_fiftyone.pictures import fitted_size, read_scaled, write_map
-from argus_fiftyone.prepared import prepare_files
+from argus_fiftyone.engine.answers import answer
+from argus_fiftyone.engine.features import weigh
+from argus_fiftyone.io.images import fitted_size, read_scaled, write_map
+from argus_fiftyone.registration.registered_pair import prepare_files
 from argus_fiftyone.settings import Settings
 from benchmarks.measuring import (
     ONE_MEGAPIXEL,

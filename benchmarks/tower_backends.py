@@ -20,9 +20,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from argus_fiftyone.encoders import mini_weights
-from argus_fiftyone.encoders.mini_fused import fused
-from argus_fiftyone.encoders.mini_tower import MiniTower
+from argus_fiftyone.encoders.mini import weights as mini_weights
+from argus_fiftyone.encoders.mini.fused import fused
+from argus_fiftyone.encoders.mini.tower import MiniTower
 from benchmarks.measuring import by_amount, describe_machine
 
 Maps = Callable[[Tensor], list[Tensor]]

@@ -26,9 +26,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from argus_fiftyone.encoders.clip_encoder import ClipEncoder
-from argus_fiftyone.pairs import Pair
-from argus_fiftyone.run_folder import run_pairs
+from argus_fiftyone.encoders.clip.encoder import ClipEncoder
+from argus_fiftyone.io.pair_list import Pair
+from argus_fiftyone.runs.folder import run_pairs
 from argus_fiftyone.settings import Settings
 from benchmarks import rivals
 from benchmarks.measuring import (

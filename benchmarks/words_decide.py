@@ -16,11 +16,11 @@ import numpy as np
 
 from argus_fiftyone.encoders import Encoder
 from argus_fiftyone.encoders.registry import load_encoder
-from argus_fiftyone.pairs import read_pairs, read_rows
-from argus_fiftyone.pictures import read_map, read_mask, resize
-from argus_fiftyone.run_folder import run_pairs
+from argus_fiftyone.evaluation.report import evaluate_run
+from argus_fiftyone.io.images import read_map, read_mask, resize
+from argus_fiftyone.io.pair_list import read_pairs, read_rows
+from argus_fiftyone.runs.folder import run_pairs
 from argus_fiftyone.settings import Settings
-from argus_fiftyone.truth import evaluate_run
 
 WORDS_DECIDE = """\
 Two changes side by side, the query names one. Control: the same of what lies outside every mask.

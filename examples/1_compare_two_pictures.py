@@ -1,8 +1,8 @@
 """Compare two pictures in Python and read the answer. Run: python examples/1_compare_two_pictures.py"""
 
-from argus_fiftyone.compare import compare_files
 from argus_fiftyone.demo import PAIRS
 from argus_fiftyone.encoders.registry import load_encoder
+from argus_fiftyone.engine.compare import compare_files
 from argus_fiftyone.settings import Settings
 
 folder = PAIRS.parent / "bsdata_wear"

@@ -1,9 +1,9 @@
 """Ask one pair several questions for the price of one. Run: python examples/2_many_queries.py"""
 
-from argus_fiftyone.compare import compare_pictures
 from argus_fiftyone.demo import PAIRS
 from argus_fiftyone.encoders.registry import load_encoder
-from argus_fiftyone.pictures import read_picture
+from argus_fiftyone.engine.compare import compare_pictures
+from argus_fiftyone.io.images import read_picture
 from argus_fiftyone.settings import Settings
 
 folder = PAIRS.parent / "aws_cookies"

@@ -13,8 +13,8 @@ import torch
 from torch.nn import functional
 
 from argus_fiftyone.encoders import PictureFeatures
-from argus_fiftyone.encoders.posterior import relevance_by_prompts
-from argus_fiftyone.query import Query
+from argus_fiftyone.methods.common.posterior import relevance_by_prompts
+from argus_fiftyone.text.query import Query
 
 CELL = 16
 WORDS = 8
@@ -95,7 +95,7 @@ def _features(picture: np.ndarray, scale: float) -> PictureFeatures:
 
 def write_scenes(folder: Path, count: int, side: int = 96) -> Path:
     """A pairs.csv of `count` textured pairs, most with a bright spot that came or went."""
-    from argus_fiftyone.pictures import write_png
+    from argus_fiftyone.io.images import write_png
 
     lines = ["id,before,after,query"]
     for number in range(count):
@@ -125,8 +125,8 @@ def main() -> None:
     """Run a pair list: what tests kill. Arguments: pairs.csv, folder, log, seconds per call."""
     import sys
 
-    from argus_fiftyone.pairs import read_pairs
-    from argus_fiftyone.run_folder import run_pairs
+    from argus_fiftyone.io.pair_list import read_pairs
+    from argus_fiftyone.runs.folder import run_pairs
     from argus_fiftyone.settings import Settings
 
     pairs, folder, log, delay = sys.argv[1:]

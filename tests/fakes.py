@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from argus_fiftyone.heatmap import Region, find_regions
-from argus_fiftyone.pairs import Pair
-from argus_fiftyone.pictures import PictureError, read_picture, write_png
+from argus_fiftyone.engine.heatmap import Region, find_regions
+from argus_fiftyone.io.images import PictureError, read_picture, write_png
+from argus_fiftyone.io.pair_list import Pair
 from argus_fiftyone.settings import Settings
 
 SIDE = 64

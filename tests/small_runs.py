@@ -8,9 +8,9 @@ from typing import Any
 
 from fakes import FakeEncoder, compare_by_pixels, write_list
 
-from argus_fiftyone.dataset.computing import Progress, compute_heatmaps
-from argus_fiftyone.dataset.imports import ImportReport, import_pairs, rows_of_csv
-from argus_fiftyone.dataset.runs import run_record
+from argus_fiftyone.plugin.dataset.computing import Progress, compute_heatmaps
+from argus_fiftyone.plugin.dataset.imports import ImportReport, import_pairs, rows_of_csv
+from argus_fiftyone.plugin.dataset.runs import run_record
 
 SPOTS = {"a": 0.8, "b": -0.6, "c": 0.0, "d": 0.3}
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from surfaces import PASTED, compress, draw_surface, move, paste_object, relight, shift
 
-from argus_fiftyone.alignment import REGISTERED_MATCH, align
-from argus_fiftyone.local_match import local_match
+from argus_fiftyone.registration.align import REGISTERED_MATCH, align
+from argus_fiftyone.registration.local_correlation import local_match
 
 TILTED = np.array([[1.02, 0.03, -6.0], [-0.02, 0.99, 9.0], [4e-5, -3e-5, 1.0]])
 

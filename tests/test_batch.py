@@ -12,10 +12,10 @@ import pytest
 import torch
 from fake_towers import FakeTowers, write_scenes
 
-from argus_fiftyone.batch import compare_pairs
-from argus_fiftyone.compare import compare_files
-from argus_fiftyone.pairs import Pair, read_pairs
-from argus_fiftyone.pictures import write_png
+from argus_fiftyone.engine.batch import compare_pairs
+from argus_fiftyone.engine.compare import compare_files
+from argus_fiftyone.io.images import write_png
+from argus_fiftyone.io.pair_list import Pair, read_pairs
 from argus_fiftyone.settings import Settings
 
 SETTINGS = Settings(resolution=128)

@@ -17,17 +17,17 @@ import tiny_clip
 import torch
 from fake_towers import FakeTowers, write_scenes
 
-from argus_fiftyone import cache as module
-from argus_fiftyone.batch import Outcome, compare_pairs
-from argus_fiftyone.cache import FeatureCache, RememberingEncoder, evidence_entry, evidence_of
-from argus_fiftyone.difference import Difference
-from argus_fiftyone.encoders.clip import load_clip
-from argus_fiftyone.evidence import Evidence, weigh
-from argus_fiftyone.pairs import Pair, read_pairs
-from argus_fiftyone.pictures import read_picture, write_png
-from argus_fiftyone.prepared import prepare_files
-from argus_fiftyone.query import parse_query
+from argus_fiftyone.encoders.clip.loading import load_clip
+from argus_fiftyone.engine import cache as module
+from argus_fiftyone.engine.batch import Outcome, compare_pairs
+from argus_fiftyone.engine.cache import FeatureCache, RememberingEncoder, evidence_entry, evidence_of
+from argus_fiftyone.engine.features import Evidence, weigh
+from argus_fiftyone.io.images import read_picture, write_png
+from argus_fiftyone.io.pair_list import Pair, read_pairs
+from argus_fiftyone.methods.common.distances import Difference
+from argus_fiftyone.registration.registered_pair import prepare_files
 from argus_fiftyone.settings import Settings
+from argus_fiftyone.text.query import parse_query
 
 SETTINGS = Settings(resolution=128)
 ROOT = Path(__file__).resolve().parents[1]
@@ -234,7 +234,7 @@ def test_what_would_have_to_be_unpickled_is_a_miss(tmp_path):
 
 WRITER = """
 import sys, torch
-from argus_fiftyone.cache import FeatureCache
+from argus_fiftyone.engine.cache import FeatureCache
 cache = FeatureCache(sys.argv[1], 0.02)
 print("ready", flush=True)
 for number in range(int(sys.argv[2])):

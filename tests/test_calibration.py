@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from argus_fiftyone.calibration import (
+from argus_fiftyone.engine.calibration import (
     FLOOR,
     PIXEL_DOUBT,
     PIXEL_TRUST,

@@ -7,8 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from argus_fiftyone.calibration import MAP_FLOOR, strongest_cells
-from argus_fiftyone.choice import (
+from argus_fiftyone.engine.calibration import MAP_FLOOR, strongest_cells
+from argus_fiftyone.methods.common.query_weighting import (
     NAMES_LEAST,
     SCENE_LEAST,
     among_changes,

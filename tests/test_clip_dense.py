@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from argus_fiftyone.encoders.clip_dense import (
+from argus_fiftyone.encoders.clip.dense import (
     ATTENTIONS,
     dense_attention,
     interpolate_positions,

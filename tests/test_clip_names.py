@@ -4,10 +4,10 @@ import doctest
 
 import pytest
 
-from argus_fiftyone.encoders import clip_names
-from argus_fiftyone.encoders.clip_names import SHORT_NAMES, ClipName, parse_clip_name
-from argus_fiftyone.encoders.clip_tower import tower_config
-from argus_fiftyone.encoders.weights import pretrained_entry
+from argus_fiftyone.encoders.checkpoints import pretrained_entry
+from argus_fiftyone.encoders.clip import names as clip_names
+from argus_fiftyone.encoders.clip.names import SHORT_NAMES, ClipName, parse_clip_name
+from argus_fiftyone.encoders.clip.tower import tower_config
 
 
 @pytest.mark.parametrize(

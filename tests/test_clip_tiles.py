@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from tiny_clip import register, scene
 from torch.nn import functional
 
-from argus_fiftyone.encoders import clip_encoder, clip_tiles
-from argus_fiftyone.encoders.clip import load_clip
-from argus_fiftyone.encoders.clip_encoder import ClipEncoder
-from argus_fiftyone.encoders.clip_tiles import tile_starts, walk_tiles
+from argus_fiftyone.encoders.clip import encoder as clip_encoder
+from argus_fiftyone.encoders.clip import tiles as clip_tiles
+from argus_fiftyone.encoders.clip.encoder import ClipEncoder
+from argus_fiftyone.encoders.clip.loading import load_clip
+from argus_fiftyone.encoders.clip.tiles import tile_starts, walk_tiles
 
 
 @pytest.fixture(scope="module")

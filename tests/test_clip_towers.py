@@ -7,10 +7,10 @@ import pytest
 import torch
 from tiny_clip import register, scene
 
-from argus_fiftyone.encoders.clip import load_clip
-from argus_fiftyone.encoders.clip_checks import check_walk
-from argus_fiftyone.encoders.clip_encoder import ClipEncoder
-from argus_fiftyone.encoders.clip_tower import (
+from argus_fiftyone.encoders.clip.checks import check_walk
+from argus_fiftyone.encoders.clip.encoder import ClipEncoder
+from argus_fiftyone.encoders.clip.loading import load_clip
+from argus_fiftyone.encoders.clip.tower import (
     build_model,
     can_truncate,
     fill_at_random,

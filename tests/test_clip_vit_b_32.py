@@ -4,9 +4,9 @@ import pytest
 import torch
 from tiny_clip import scene
 
-from argus_fiftyone.encoders.clip import load_clip
-from argus_fiftyone.encoders.clip_checks import CAST_COSINE, cast_cosine
-from argus_fiftyone.encoders.clip_encoder import ClipEncoder
+from argus_fiftyone.encoders.clip.checks import CAST_COSINE, cast_cosine
+from argus_fiftyone.encoders.clip.encoder import ClipEncoder
+from argus_fiftyone.encoders.clip.loading import load_clip
 
 PROMPTS = ["a", "a scratch", "a very long description of a plate with five screws, one of which is missing"]
 

@@ -9,15 +9,15 @@ import torch
 from safetensors.torch import save_file
 from tiny_clip import register, scene
 
-from argus_fiftyone.encoders.clip import find_weights, list_entries, load_clip
-from argus_fiftyone.encoders.clip_tower import (
+from argus_fiftyone.encoders.checkpoints import read_checkpoint
+from argus_fiftyone.encoders.clip.loading import find_weights, list_entries, load_clip
+from argus_fiftyone.encoders.clip.tower import (
     build_model,
     fill_at_random,
     fill_from_checkpoint,
     tower_config,
 )
 from argus_fiftyone.encoders.protocol import EncoderUnavailable
-from argus_fiftyone.encoders.weights import read_checkpoint
 
 OPENAI_B16 = ("ViT-B-16-quickgelu", "openai")
 
@@ -119,7 +119,7 @@ def test_a_firewall_that_refuses_connections_is_noticed_at_once(hub: Path, monke
 def test_an_error_of_the_hub_becomes_one_sentence(hub: Path, monkeypatch: pytest.MonkeyPatch):
     import huggingface_hub
 
-    from argus_fiftyone.encoders import weights
+    from argus_fiftyone.encoders import checkpoints as weights
 
     def fail(*_: Any, **__: Any) -> None:
         raise PermissionError("403")

@@ -15,11 +15,11 @@ from fakes import write_list
 from surfaces import draw_surface, paste_object
 from typer.testing import CliRunner, Result
 
-from argus_fiftyone import plugin_link
 from argus_fiftyone.command_line import app
 from argus_fiftyone.encoders import EncoderUnavailable, registry
-from argus_fiftyone.pairs import read_rows
-from argus_fiftyone.pictures import read_map, read_picture, write_png
+from argus_fiftyone.io.images import read_map, read_picture, write_png
+from argus_fiftyone.io.pair_list import read_rows
+from argus_fiftyone.plugin import link as plugin_link
 
 COLUMNS = "id,query,score,direction,alignment,status,error"
 

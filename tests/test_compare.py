@@ -12,11 +12,11 @@ from fake_towers import FakeTowers
 from PIL import Image
 from surfaces import PASTED, compress, draw_plate, draw_surface, move, paste_object, relight, shift
 
-from argus_fiftyone.compare import compare_files, compare_pictures
-from argus_fiftyone.pictures import PictureError, read_picture, write_png
-from argus_fiftyone.prepared import encoding_size
-from argus_fiftyone.query import parse_query
+from argus_fiftyone.engine.compare import compare_files, compare_pictures
+from argus_fiftyone.io.images import PictureError, read_picture, write_png
+from argus_fiftyone.registration.registered_pair import encoding_size
 from argus_fiftyone.settings import Settings
+from argus_fiftyone.text.query import parse_query
 
 SMALL = Settings(resolution=128)
 FULL = Settings(encoder="mini", resolution=416)

@@ -9,8 +9,15 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from argus_fiftyone import cores
-from argus_fiftyone.cores import Once, free_cores, in_pieces, one_core, one_core_threads, side_by_side
+from argus_fiftyone.engine import workers as cores
+from argus_fiftyone.engine.workers import (
+    Once,
+    free_cores,
+    in_pieces,
+    one_core,
+    one_core_threads,
+    side_by_side,
+)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import fiftyone as fo
 import pytest
 from fakes import write_list, write_pairs
 
-from argus_fiftyone.dataset.imports import (
+from argus_fiftyone.plugin.dataset.imports import (
     ImportPairsError,
     ImportReport,
     PairRows,
@@ -17,7 +17,7 @@ from argus_fiftyone.dataset.imports import (
     rows_of_flat,
     rows_of_folders,
 )
-from argus_fiftyone.dataset.slices import NotPairedError, groups_of, pairs_in
+from argus_fiftyone.plugin.dataset.slices import NotPairedError, groups_of, pairs_in
 
 pytestmark = pytest.mark.database
 

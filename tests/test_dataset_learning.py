@@ -9,19 +9,19 @@ import pytest
 import torch
 from fakes import SPOT, FakeEncoder, compare_by_pixels, write_list
 
-from argus_fiftyone.dataset.calibrating import calibrate_from_reviews, decided_scores
-from argus_fiftyone.dataset.computing import compute_heatmaps
-from argus_fiftyone.dataset.imports import ImportReport, import_pairs, rows_of_csv
-from argus_fiftyone.dataset.refining import Refining, refine_query, refined_queries, stored_refinements
-from argus_fiftyone.dataset.reviews import review_pairs, review_regions
-from argus_fiftyone.dataset.runs import run_record, threshold_of
 from argus_fiftyone.encoders import PictureFeatures
-from argus_fiftyone.encoders.posterior import relevance_by_prompts
-from argus_fiftyone.feedback import TooFewDecisionsError
-from argus_fiftyone.pictures import write_png
-from argus_fiftyone.query import Query
-from argus_fiftyone.region_features import region_cells, similarities
+from argus_fiftyone.feedback.conformal import TooFewDecisionsError
+from argus_fiftyone.feedback.region_features import region_cells, similarities
+from argus_fiftyone.io.images import write_png
+from argus_fiftyone.methods.common.posterior import relevance_by_prompts
+from argus_fiftyone.plugin.dataset.calibrating import calibrate_from_reviews, decided_scores
+from argus_fiftyone.plugin.dataset.computing import compute_heatmaps
+from argus_fiftyone.plugin.dataset.imports import ImportReport, import_pairs, rows_of_csv
+from argus_fiftyone.plugin.dataset.refining import Refining, refine_query, refined_queries, stored_refinements
+from argus_fiftyone.plugin.dataset.reviews import review_pairs, review_regions
+from argus_fiftyone.plugin.dataset.runs import run_record, threshold_of
 from argus_fiftyone.settings import Settings
+from argus_fiftyone.text.query import Query
 
 pytestmark = pytest.mark.database
 

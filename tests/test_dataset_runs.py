@@ -11,11 +11,11 @@ import pytest
 from fakes import FakeEncoder, compare_by_pixels
 from small_runs import after, compute, imported, maps_of
 
-from argus_fiftyone.dataset.computing import Progress, compute_heatmaps
-from argus_fiftyone.dataset.fields import RunKeyError, check_key
-from argus_fiftyone.dataset.ground_truth import evaluate_heatmaps, evaluation_reports
-from argus_fiftyone.dataset.reviews import filter_by_score, review_counts, review_pairs, review_regions
-from argus_fiftyone.dataset.runs import (
+from argus_fiftyone.plugin.dataset.computing import Progress, compute_heatmaps
+from argus_fiftyone.plugin.dataset.fields import RunKeyError, check_key
+from argus_fiftyone.plugin.dataset.ground_truth import evaluate_heatmaps, evaluation_reports
+from argus_fiftyone.plugin.dataset.reviews import filter_by_score, review_counts, review_pairs, review_regions
+from argus_fiftyone.plugin.dataset.runs import (
     delete_run,
     list_runs,
     load_run_view,
@@ -23,8 +23,8 @@ from argus_fiftyone.dataset.runs import (
     run_record,
     threshold_of,
 )
-from argus_fiftyone.dataset.thresholds import threshold_run
-from argus_fiftyone.labels import read_heatmap, read_segmentation
+from argus_fiftyone.plugin.dataset.thresholds import threshold_run
+from argus_fiftyone.plugin.labels import read_heatmap, read_segmentation
 from argus_fiftyone.settings import Settings
 
 pytestmark = pytest.mark.database
@@ -231,7 +231,7 @@ def test_deleting_leaves_neither_fields_nor_files_nor_records(dataset: Any):
 
 
 def test_a_folder_that_is_not_argus_own_is_never_deleted(dataset: Any, tmp_path: Path):
-    from argus_fiftyone.dataset.runs import update_run
+    from argus_fiftyone.plugin.dataset.runs import update_run
 
     compute(dataset)
     update_run(dataset, "k", folder=str(tmp_path))

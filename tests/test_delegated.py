@@ -16,8 +16,8 @@ import pytest
 from fakes import write_list
 from fiftyone.operators.delegated import DelegatedOperationService
 
-from argus_fiftyone.dataset.imports import ImportReport, import_pairs, rows_of_csv
-from argus_fiftyone.dataset.runs import list_runs, run_record
+from argus_fiftyone.plugin.dataset.imports import ImportReport, import_pairs, rows_of_csv
+from argus_fiftyone.plugin.dataset.runs import list_runs, run_record
 
 pytestmark = pytest.mark.database
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from surfaces import draw_surface, relight
 
-from argus_fiftyone.difference import (
+from argus_fiftyone.methods.common.distances import (
     LARGEST_SEARCH,
     Difference,
     both_novelties,

@@ -10,7 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
-from argus_fiftyone.evaluation import EvidenceHistogram, fit_mask, pair_metrics, recall_cut, score_metrics
+from argus_fiftyone.evaluation.metrics import (
+    EvidenceHistogram,
+    fit_mask,
+    pair_metrics,
+    recall_cut,
+    score_metrics,
+)
 
 SHORT = settings(max_examples=40, deadline=None)
 seeds = st.integers(0, 2**20)

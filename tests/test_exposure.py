@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from argus_fiftyone.exposure import match_exposure
+from argus_fiftyone.registration.exposure import match_exposure
 
 EVERYWHERE = np.ones((96, 128), bool)
 

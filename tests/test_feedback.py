@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from argus_fiftyone.feedback import TooFewDecisionsError, calibrate, trade_offs
+from argus_fiftyone.feedback.conformal import TooFewDecisionsError, calibrate, trade_offs
 
 scores = st.lists(st.integers(1, 999_000).map(lambda n: n / 1e6), min_size=21, max_size=60)
 rates = st.sampled_from([0.05, 0.1, 0.2, 0.5])

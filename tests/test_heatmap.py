@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from argus_fiftyone.heatmap import (
+from argus_fiftyone.engine.heatmap import (
     CLEARLY,
     OTHER_DIRECTION,
     VANISHED_SHARE,

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from argus_fiftyone.heatmap import find_regions
-from argus_fiftyone.labels import (
+from argus_fiftyone.engine.heatmap import find_regions
+from argus_fiftyone.io.images import PictureError, write_png
+from argus_fiftyone.plugin.labels import (
     box_iou,
     carry_decisions,
     read_heatmap,
@@ -22,7 +23,6 @@ from argus_fiftyone.labels import (
     write_heatmap,
     write_segmentation,
 )
-from argus_fiftyone.pictures import PictureError, write_png
 
 
 def signed_map() -> np.ndarray:

@@ -7,8 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from argus_fiftyone.encoders.mini_head import TEXT_SIZE, WEIGHTS, MiniHead
-from argus_fiftyone.encoders.mini_match import CHANNELS, plain, see
+from argus_fiftyone.encoders.mini.head import TEXT_SIZE, WEIGHTS, MiniHead
+from argus_fiftyone.methods.common.soft_alignment import CHANNELS, plain, see
 from training.judging import combine
 
 

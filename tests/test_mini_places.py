@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from argus_fiftyone.compare import compare_pictures
 from argus_fiftyone.demo import PAIRS
-from argus_fiftyone.encoders import mini_weights
-from argus_fiftyone.encoders.mini import MiniEncoder
-from argus_fiftyone.pairs import Pair, read_pairs
-from argus_fiftyone.pictures import read_picture, resize
-from argus_fiftyone.query import parse_query
+from argus_fiftyone.encoders.mini import weights as mini_weights
+from argus_fiftyone.encoders.mini.encoder import MiniEncoder
+from argus_fiftyone.engine.compare import compare_pictures
+from argus_fiftyone.io.images import read_picture, resize
+from argus_fiftyone.io.pair_list import Pair, read_pairs
 from argus_fiftyone.settings import Settings
+from argus_fiftyone.text.query import parse_query
 
 pytestmark = pytest.mark.offline_towers
 SIDE = 320

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from argus_fiftyone.cache import FeatureCache, RememberingEncoder
-from argus_fiftyone.encoders import mini_fused, mini_weights
-from argus_fiftyone.encoders.mini_fused import FusedTower, fused
-from argus_fiftyone.encoders.mini_text import MiniText
-from argus_fiftyone.encoders.mini_tower import MiniTower
+from argus_fiftyone.encoders.mini import fused as mini_fused
+from argus_fiftyone.encoders.mini import weights as mini_weights
+from argus_fiftyone.encoders.mini.fused import FusedTower, fused
+from argus_fiftyone.encoders.mini.text import MiniText
+from argus_fiftyone.encoders.mini.tower import MiniTower
 from argus_fiftyone.encoders.registry import load_encoder
+from argus_fiftyone.engine.cache import FeatureCache, RememberingEncoder
 
 pytestmark = pytest.mark.offline_towers
 

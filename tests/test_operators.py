@@ -11,9 +11,9 @@ from fakes import FakeEncoder, compare_by_pixels, write_list
 from fiftyone.operators.delegated import DelegatedOperationService
 from fiftyone.operators.executor import ExecutionContext, ExecutionError, Executor
 
-from argus_fiftyone.dataset import computing
-from argus_fiftyone.dataset.reviews import review_pairs
-from argus_fiftyone.dataset.runs import list_runs
+from argus_fiftyone.plugin.dataset import computing
+from argus_fiftyone.plugin.dataset.reviews import review_pairs
+from argus_fiftyone.plugin.dataset.runs import list_runs
 
 pytestmark = pytest.mark.database
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from argus_fiftyone.pairs import Pair, PairListError, read_pairs, read_rows
+from argus_fiftyone.io.pair_list import Pair, PairListError, read_pairs, read_rows
 
 
 @pytest.fixture

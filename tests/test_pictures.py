@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 from surfaces import draw_surface
 
-from argus_fiftyone.pictures import (
+from argus_fiftyone.io.images import (
     MAP_ERROR,
     MAP_GRAIN,
     MAP_STEPS,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from argus_fiftyone import plugin_link
+from argus_fiftyone.plugin import link as plugin_link
 
 
 def test_from_a_checkout_the_plugin_is_a_link_and_a_second_call_renews_it(tmp_path: Path):
@@ -21,8 +21,8 @@ def test_from_a_checkout_the_plugin_is_a_link_and_a_second_call_renews_it(tmp_pa
 
 def test_from_a_wheel_the_plugin_is_copied_and_a_second_call_replaces_it(tmp_path: Path, monkeypatch):
     package = tmp_path / "site-packages" / "argus_fiftyone"
-    (package / "plugin").mkdir(parents=True)
-    (package / "plugin" / "fiftyone.yml").write_text("name: argus-fiftyone\n")
+    (package / "plugin_files").mkdir(parents=True)
+    (package / "plugin_files" / "fiftyone.yml").write_text("name: argus-fiftyone\n")
     monkeypatch.setattr(plugin_link, "PACKAGE", package)
     target = tmp_path / "plugins" / plugin_link.NAME
     assert plugin_link.link_plugin(tmp_path / "plugins").startswith("copied the plugin")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import precision_recall_curve
 
-from argus_fiftyone.evaluation import EvidenceHistogram
+from argus_fiftyone.evaluation.metrics import EvidenceHistogram
 
 
 @given(st.integers(0, 10_000))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from argus_fiftyone.query import EVERYDAY, TEMPLATES, parse_query
+from argus_fiftyone.text.query import EVERYDAY, TEMPLATES, parse_query
 
 
 @pytest.mark.parametrize(

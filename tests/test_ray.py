@@ -12,9 +12,9 @@ import pytest
 from fake_towers import FakeTowers, write_scenes
 from test_resume import digest
 
-from argus_fiftyone.pairs import PairListError, read_pairs
-from argus_fiftyone.run_files import RunFiles
-from argus_fiftyone.run_folder import RunFolderError, run_pairs
+from argus_fiftyone.io.pair_list import PairListError, read_pairs
+from argus_fiftyone.runs.files import RunFiles
+from argus_fiftyone.runs.folder import RunFolderError, run_pairs
 from argus_fiftyone.settings import Settings
 
 SETTINGS = Settings(encoder="fake", resolution=128)
@@ -77,7 +77,7 @@ def listed(tmp_path_factory) -> Path:
 def test_two_workers_give_the_same_files_as_one_machine(cluster, listed, tmp_path):
     from pyarrow import parquet
 
-    from argus_fiftyone.ray_run import run_on_ray
+    from argus_fiftyone.runs.on_ray import run_on_ray
 
     pairs = read_pairs(listed)
     run_pairs(pairs, tmp_path / "here", SETTINGS, FakeTowers())
@@ -92,7 +92,7 @@ def test_two_workers_give_the_same_files_as_one_machine(cluster, listed, tmp_pat
 
 
 def test_a_worker_lost_midway_loses_nothing(cluster, listed, tmp_path):
-    from argus_fiftyone.ray_run import run_on_ray
+    from argus_fiftyone.runs.on_ray import run_on_ray
 
     pairs = read_pairs(listed)
     run_pairs(pairs, tmp_path / "here", SETTINGS, FakeTowers())
@@ -104,7 +104,7 @@ def test_a_worker_lost_midway_loses_nothing(cluster, listed, tmp_path):
 
 
 def test_a_worker_with_another_version_is_refused(cluster, listed, tmp_path, monkeypatch):
-    from argus_fiftyone import ray_run
+    from argus_fiftyone.runs import on_ray as ray_run
 
     monkeypatch.setattr(ray_run, "code_identity", lambda: "another version")
     with pytest.raises(RunFolderError, match=r"the code of Argus on the worker .* install the same version"):
@@ -114,7 +114,7 @@ def test_a_worker_with_another_version_is_refused(cluster, listed, tmp_path, mon
 
 
 def test_a_run_begun_here_is_finished_there(cluster, listed, tmp_path):
-    from argus_fiftyone.ray_run import run_on_ray
+    from argus_fiftyone.runs.on_ray import run_on_ray
 
     pairs = read_pairs(listed)
     run_pairs(pairs[:30], tmp_path / "out", SETTINGS, FakeTowers())

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import check_grad
 
-from argus_fiftyone.feedback import TooFewDecisionsError
-from argus_fiftyone.refinement import (
+from argus_fiftyone.feedback.conformal import TooFewDecisionsError
+from argus_fiftyone.feedback.prompt_weights import (
     DecidedRegions,
     fit_log_weights,
     loss_and_slope,

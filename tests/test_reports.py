@@ -13,12 +13,12 @@ import pytest
 from fakes import FakeEncoder, compare_by_pixels, write_list
 from PIL import Image
 
-from argus_fiftyone.dataset.computing import compute_heatmaps
-from argus_fiftyone.dataset.exporting import ExportError, export_report
-from argus_fiftyone.dataset.ground_truth import evaluate_heatmaps
-from argus_fiftyone.dataset.imports import ImportReport, import_pairs, rows_of_csv
-from argus_fiftyone.dataset.reviews import review_pairs, review_regions
-from argus_fiftyone.reports import Report, ShownPair, as_html, histogram_svg
+from argus_fiftyone.plugin.dataset.computing import compute_heatmaps
+from argus_fiftyone.plugin.dataset.exporting import ExportError, export_report
+from argus_fiftyone.plugin.dataset.ground_truth import evaluate_heatmaps
+from argus_fiftyone.plugin.dataset.imports import ImportReport, import_pairs, rows_of_csv
+from argus_fiftyone.plugin.dataset.reviews import review_pairs, review_regions
+from argus_fiftyone.runs.html_report import Report, ShownPair, as_html, histogram_svg
 
 SPOTS = {"a": 0.9, "b": -0.7, "c": 0.0, "d": 0.3}
 

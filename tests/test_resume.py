@@ -17,11 +17,11 @@ import pytest
 from fake_towers import FakeTowers, write_scenes
 from typer.testing import CliRunner
 
-from argus_fiftyone.batch import Outcome, compare_pairs
 from argus_fiftyone.command_line import app
-from argus_fiftyone.pairs import Pair, read_pairs
-from argus_fiftyone.pictures import read_map
-from argus_fiftyone.run_folder import RunFolder, RunFolderError, run_pairs
+from argus_fiftyone.engine.batch import Outcome, compare_pairs
+from argus_fiftyone.io.images import read_map
+from argus_fiftyone.io.pair_list import Pair, read_pairs
+from argus_fiftyone.runs.folder import RunFolder, RunFolderError, run_pairs
 from argus_fiftyone.settings import Settings
 
 SETTINGS = Settings(resolution=128)
@@ -154,7 +154,7 @@ def test_a_half_written_last_line_of_the_journal_is_no_finished_pair(pairs, tmp_
 
 
 def test_a_full_disk_is_told_and_costs_nothing_finished(pairs, tmp_path, monkeypatch):
-    import argus_fiftyone.run_folder as module
+    import argus_fiftyone.runs.folder as module
 
     def full(*_):
         raise OSError(28, "No space left on device")
@@ -170,7 +170,7 @@ def test_a_full_disk_is_told_and_costs_nothing_finished(pairs, tmp_path, monkeyp
 
 
 def test_the_table_is_not_rewritten_for_every_pair(tmp_path):
-    import argus_fiftyone.run_folder as module
+    import argus_fiftyone.runs.folder as module
 
     count = 2000
     pairs = [Pair(str(n), tmp_path / "before.png", tmp_path / "after.png") for n in range(count)]

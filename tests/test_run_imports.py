@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from fake_towers import FakeTowers, write_scenes
 
-from argus_fiftyone.dataset.computing import compute_heatmaps
-from argus_fiftyone.dataset.imports import ImportReport, import_pairs, rows_of_csv
-from argus_fiftyone.dataset.run_imports import import_run
-from argus_fiftyone.dataset.runs import run_record
-from argus_fiftyone.labels import read_heatmap
-from argus_fiftyone.pairs import read_pairs
-from argus_fiftyone.run_files import RunFiles, RunFilesError
-from argus_fiftyone.run_folder import run_pairs
+from argus_fiftyone.io.pair_list import read_pairs
+from argus_fiftyone.plugin.dataset.computing import compute_heatmaps
+from argus_fiftyone.plugin.dataset.imports import ImportReport, import_pairs, rows_of_csv
+from argus_fiftyone.plugin.dataset.run_imports import import_run
+from argus_fiftyone.plugin.dataset.runs import run_record
+from argus_fiftyone.plugin.labels import read_heatmap
+from argus_fiftyone.runs.files import RunFiles, RunFilesError
+from argus_fiftyone.runs.folder import run_pairs
 from argus_fiftyone.settings import Settings
 
 pytestmark = pytest.mark.database

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from argus_fiftyone.scenes import cheapest_cut, each_scene, two_scenes
+from argus_fiftyone.methods.common.partition import cheapest_cut, each_scene, two_scenes
 
 SHORT = settings(max_examples=40, deadline=None)
 ROWS, COLS, DIM = 12, 20, 16

@@ -7,7 +7,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from argus_fiftyone.things import LEAST_SIDE, MARGIN, MOST_THINGS, cut_outs, shares, things_of
+from argus_fiftyone.methods.common.instances import (
+    LEAST_SIDE,
+    MARGIN,
+    MOST_THINGS,
+    cut_outs,
+    shares,
+    things_of,
+)
 
 SHORT = settings(max_examples=40, deadline=None)
 

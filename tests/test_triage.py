@@ -9,12 +9,12 @@ import fiftyone as fo
 import pytest
 from fiftyone import ViewField as F
 
-from argus_fiftyone.dataset import scores, triage
-from argus_fiftyone.dataset.computing import compute_heatmaps
-from argus_fiftyone.dataset.imports import ImportReport, import_pairs, rows_of_csv
-from argus_fiftyone.dataset.reviews import pair_decision, review_pairs, review_regions
-from argus_fiftyone.panels import review as review_panel
-from argus_fiftyone.panels import triage as triage_panel
+from argus_fiftyone.plugin.dataset import scores, triage
+from argus_fiftyone.plugin.dataset.computing import compute_heatmaps
+from argus_fiftyone.plugin.dataset.imports import ImportReport, import_pairs, rows_of_csv
+from argus_fiftyone.plugin.dataset.reviews import pair_decision, review_pairs, review_regions
+from argus_fiftyone.plugin.panels import review as review_panel
+from argus_fiftyone.plugin.panels import triage as triage_panel
 from tests.fakes import FakeEncoder, compare_by_pixels, write_list
 
 pytestmark = pytest.mark.database

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from argus_fiftyone.evaluation import pair_metrics
-from argus_fiftyone.pairs import PairListError, read_rows
-from argus_fiftyone.pictures import read_map, write_map, write_png
-from argus_fiftyone.truth import as_table, evaluate_run, save
+from argus_fiftyone.evaluation.metrics import pair_metrics
+from argus_fiftyone.evaluation.report import as_table, evaluate_run, save
+from argus_fiftyone.io.images import read_map, write_map, write_png
+from argus_fiftyone.io.pair_list import PairListError, read_rows
 
 SPOT = np.s_[10:20, 10:30]
 

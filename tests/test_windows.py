@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from argus_fiftyone.windows import best_nearby, mixed_nearby
+from argus_fiftyone.methods.common.windows import best_nearby, mixed_nearby
 
 SHORT = settings(max_examples=25, deadline=None)
 seeds = st.integers(0, 2**20)

@@ -45,7 +45,7 @@ def scene(height: int, width: int, seed: int = 0) -> np.ndarray:
 
 def golden_features(folder: Path) -> dict[str, np.ndarray]:
     """Features of a fixed picture and fixed prompts under every attention variant."""
-    from argus_fiftyone.encoders.clip import load_clip
+    from argus_fiftyone.encoders.clip.loading import load_clip
 
     name, found = register(folder, "argus-golden"), {}
     for attention in ("kk", "vv", "qq", "v"):

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from argus_fiftyone.encoders.mini_head import MiniHead
-from argus_fiftyone.encoders.mini_match import FOLDED, SeenPair
+from argus_fiftyone.encoders.mini.head import MiniHead
+from argus_fiftyone.methods.common.soft_alignment import FOLDED, SeenPair
 from training import features
 from training.prototypes import KINDS, SURFACES
 from training.scene import APPEARED, CHANGED, DISAPPEARED, OPPOSITE

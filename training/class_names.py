@@ -10,8 +10,9 @@ from safetensors.torch import save_file
 from timm.data.imagenet_info import ImageNetInfo
 from torch.nn import functional
 
-from argus_fiftyone.encoders import mini_places, mini_weights
-from argus_fiftyone.encoders.mini_text import MiniText
+from argus_fiftyone.encoders.mini import weights as mini_weights
+from argus_fiftyone.encoders.mini.text import MiniText
+from argus_fiftyone.methods.common import region_classifier as mini_places
 
 
 def class_vectors(text: MiniText) -> torch.Tensor:

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from argus_fiftyone import pictures
-from argus_fiftyone.encoders import mini
-from argus_fiftyone.encoders.mini_match import SeenPair, see
+from argus_fiftyone.encoders.mini import encoder as mini
+from argus_fiftyone.io import images as pictures
+from argus_fiftyone.methods.common.soft_alignment import SeenPair, see
 from training.features import MAPS
 
 LONGEST = 640

@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 import torch
 
-from argus_fiftyone.encoders import mini
-from argus_fiftyone.encoders.mini_match import SeenPair, see
+from argus_fiftyone.encoders.mini import encoder as mini
+from argus_fiftyone.methods.common.soft_alignment import SeenPair, see
 from training.pairs import Assets, make_pair
 from training.scene import SIDE, Pair
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from argus_fiftyone import query
-from argus_fiftyone.encoders.mini_head import ChangeDescription, MiniHead
+from argus_fiftyone.encoders.mini.head import ChangeDescription, MiniHead
+from argus_fiftyone.text import query
 from training.evidence import PairReader, Row
 
 WAYS = ("visual", "conse", "head", "both")

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from sklearn.metrics import average_precision_score
 
-from argus_fiftyone.encoders.mini_head import WEIGHTS, MiniHead
+from argus_fiftyone.encoders.mini.head import WEIGHTS, MiniHead
 from training import objects_in_scenes
 from training.evidence import DEFECT_SOURCES, Row, mask_cells, rows_of
 from training.judging import WAYS, Judge, heatmap

@@ -23,12 +23,12 @@ import cv2
 import numpy as np
 from sklearn.metrics import average_precision_score
 
-from argus_fiftyone import pictures
-from argus_fiftyone.answers import answer
-from argus_fiftyone.compare import see
-from argus_fiftyone.cores import in_pieces
 from argus_fiftyone.encoders.registry import load_encoder
-from argus_fiftyone.prepared import at_encoding_size
+from argus_fiftyone.engine.answers import answer
+from argus_fiftyone.engine.compare import see
+from argus_fiftyone.engine.workers import in_pieces
+from argus_fiftyone.io import images as pictures
+from argus_fiftyone.registration.registered_pair import at_encoding_size
 from argus_fiftyone.settings import Settings
 from benchmarks.measuring import turned
 from training.evidence import Row, rows_of
@@ -37,12 +37,12 @@ from training.judging import Judge, heatmap
 SHIPPED = "as shipped"
 UNDONE: dict[str, dict[str, Any]] = {
     SHIPPED: {},
-    "read only where it lies": {"encoders.mini_places.ALONE": 0.0},
-    "read only cut out": {"encoders.mini_places.ALONE": 1.0},
-    "cut out on grey": {"things.BACKGROUND": 127},
-    "cut out at 352 px": {"encoders.mini_places.THING_SIDE": 352},
-    "all thousand names count": {"encoders.mini_places.CLASSES_MEANT": 1000},
-    "a tenth left of other things": {"choice.NAMES_LEAST": 0.1},
+    "read only where it lies": {"methods.common.region_classifier.ALONE": 0.0},
+    "read only cut out": {"methods.common.region_classifier.ALONE": 1.0},
+    "cut out on grey": {"methods.common.instances.BACKGROUND": 127},
+    "cut out at 352 px": {"methods.common.region_classifier.THING_SIDE": 352},
+    "all thousand names count": {"methods.common.region_classifier.CLASSES_MEANT": 1000},
+    "a tenth left of other things": {"methods.common.query_weighting.NAMES_LEAST": 0.1},
 }
 """What is undone, as module constants; everything else stays."""
 SIZE = (448, 640)

@@ -12,8 +12,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from argus_fiftyone.encoders.mini_head import MiniHead
-from argus_fiftyone.encoders.mini_match import FOLDED, SeenPair
+from argus_fiftyone.encoders.mini.head import MiniHead
+from argus_fiftyone.methods.common.soft_alignment import FOLDED, SeenPair
 
 MIXED = 0.5
 WITHHELD = 0.3

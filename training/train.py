@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from argus_fiftyone.encoders.mini_head import MiniHead
+from argus_fiftyone.encoders.mini.head import MiniHead
 from training import batches, features, sources, validation, wordings
 from training.perturbation import perturbed
 from training.prototypes import KINDS, SURFACES, Prototypes

@@ -11,7 +11,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from torch import Tensor
 from torch.nn import functional
 
-from argus_fiftyone.encoders.mini_head import MiniHead
+from argus_fiftyone.encoders.mini.head import MiniHead
 from training import batches, features, wordings
 from training.vocabulary import HELD_OUT_KINDS
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from argus_fiftyone.encoders import mini_weights
-from argus_fiftyone.encoders.mini_head import MiniHead
-from argus_fiftyone.encoders.mini_text import MiniText
+from argus_fiftyone.encoders.mini import weights as mini_weights
+from argus_fiftyone.encoders.mini.head import MiniHead
+from argus_fiftyone.encoders.mini.text import MiniText
 from training import captions, features, vocabulary
 from training.captions import Phrase
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import torch
 
-from argus_fiftyone.query import Query
+from argus_fiftyone.text.query import Query
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 
-from argus_fiftyone.encoders import mini_weights
+from argus_fiftyone.encoders.mini import weights as mini_weights
 from argus_fiftyone.encoders.protocol import Encoder, EncoderEntry, EncoderUnavailable
 
 AUTO = "auto"
@@ -45,11 +45,11 @@ def load_encoder(name: str = AUTO, device: str = AUTO) -> Encoder:
     name = default_encoder() if name == AUTO else name
     device = best_device() if device == AUTO else device
     if name == "mini":
-        from argus_fiftyone.encoders.mini import MiniEncoder
+        from argus_fiftyone.encoders.mini.encoder import MiniEncoder
 
         _require_offline_extra()
         return MiniEncoder(device)
-    from argus_fiftyone.encoders import clip
+    from argus_fiftyone.encoders.clip import loading as clip
 
     if name.startswith("clip:") or name in clip.SHORT_NAMES:
         return clip.load_clip(name, device)
@@ -87,6 +87,6 @@ def _require_offline_extra() -> None:
 
 
 def _clip_entries() -> list[EncoderEntry]:
-    from argus_fiftyone.encoders import clip
+    from argus_fiftyone.encoders.clip import loading as clip
 
     return clip.list_entries()

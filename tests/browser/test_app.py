@@ -239,7 +239,7 @@ def test_swipe_overlay_and_blink_show_both_pictures(page, address, plates):
 
 
 def test_the_evaluation_opens_in_fiftyones_own_panel(page, address, plates):
-    from argus_fiftyone.dataset.ground_truth import evaluate_heatmaps
+    from argus_fiftyone.plugin.dataset.ground_truth import evaluate_heatmaps
 
     for _ in evaluate_heatmaps(plates, "argus", 0.5):
         pass

@@ -1,0 +1,1 @@
+"""`mini`: the encoder whose weights come from a package index."""

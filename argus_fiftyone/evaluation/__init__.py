@@ -1,0 +1,1 @@
+"""Maps and scores against masks and labels."""

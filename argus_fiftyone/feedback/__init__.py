@@ -1,0 +1,1 @@
+"""What people's decisions teach: thresholds and prompts."""

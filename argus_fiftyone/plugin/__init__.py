@@ -1,0 +1,1 @@
+"""The FiftyOne plugin: the only code that knows FiftyOne."""

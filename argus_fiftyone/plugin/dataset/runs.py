@@ -1,0 +1,213 @@
+"""Runs: the record of one stored computation, its fields and its folder of maps."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import fiftyone as fo
+
+from argus_fiftyone import __version__
+from argus_fiftyone.plugin.dataset.appearance import colour_fields, drop_run, gather_fields
+from argus_fiftyone.plugin.dataset.evaluations import (
+    delete_evaluations,
+    delete_views,
+    register_evaluations,
+    save_views,
+)
+from argus_fiftyone.plugin.dataset.fields import (
+    Dataset,
+    RunFields,
+    RunKeyError,
+    Samples,
+    bases,
+    check_key,
+    evaluation_key,
+)
+from argus_fiftyone.plugin.dataset.slices import facing_after
+from argus_fiftyone.settings import Settings
+
+METHOD = "argus_change_heatmaps"
+FOREIGN_THRESHOLDS = "argus_thresholds"
+OWNED = ".argus-run"
+"""Marks a folder that Argus made for one run, and may therefore delete with it."""
+
+
+def managed_folder(dataset: Dataset, name: str) -> Path:
+    """A folder of Argus' own for files that belong to a dataset."""
+    return Path(str(fo.config.default_dataset_dir)).expanduser() / "argus" / dataset.name / name
+
+
+def start_run(
+    samples: Samples,
+    key: str,
+    settings: Settings,
+    queries: Sequence[str] | None,
+    encoder: str,
+    refined: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Register a run as running, with a fresh folder; returns its record."""
+    dataset = samples._root_dataset
+    folder = managed_folder(dataset, f"{check_key(key)}-{uuid.uuid4().hex[:8]}")
+    folder.mkdir(parents=True)
+    (folder / OWNED).write_text(f"Heatmaps of run {key}; removed by delete_change_run.\n", encoding="utf-8")
+    record = {
+        "settings": settings.as_record(),
+        "queries": list(queries or []),
+        "refined": list(refined),
+        "encoder": encoder,
+        "threshold": settings.threshold,
+        "thresholds": dict.fromkeys(bases(key, queries), settings.threshold),
+        "folder": str(folder),
+        "bases": bases(key, queries),
+        "versions": {"argus": __version__, "fiftyone": fo.__version__},
+        "status": "running",
+        "pairs": 0,
+        "failed": 0,
+        "seconds": 0.0,
+    }
+    config = samples.init_run(method=METHOD, **record)
+    samples.register_run(key, config, overwrite=True)
+    return record
+
+
+def run_record(dataset: Dataset, key: str) -> dict[str, Any]:
+    """The record of a run as plain values, with its key and time.
+
+    Raises:
+        RunKeyError: if there is no Argus run of that key; the message lists those there are.
+    """
+    keys = list_runs(dataset)
+    if key not in keys:
+        raise RunKeyError(
+            f"no Argus run {key!r} on {dataset.name!r}; there are: {', '.join(keys) or 'none yet'}"
+        )
+    info = dataset.get_run_info(key)
+    record = {name: value for name, value in vars(info.config).items() if not name.startswith("_")}
+    return {**record, "key": key, "timestamp": info.timestamp}
+
+
+def update_run(dataset: Dataset, key: str, **changes: Any) -> None:
+    """Change values in a run's record."""
+    config = dataset.get_run_info(key).config
+    for name, value in changes.items():
+        setattr(config, name, value)
+    dataset.update_run_config(key, config)
+
+
+def list_runs(dataset: Dataset) -> list[str]:
+    """Keys of the dataset's Argus runs, oldest first."""
+    keys = [str(key) for key in dataset.list_runs(method=METHOD)]  # by name
+    return sorted(keys, key=lambda key: dataset.get_run_info(key).timestamp)
+
+
+def run_fields(dataset: Dataset, key: str) -> list[RunFields]:
+    """The fields of a run, one set per query."""
+    return [RunFields.of(base) for base in run_record(dataset, key)["bases"]]
+
+
+def threshold_of(dataset: Dataset, field: str) -> float:
+    """The threshold applied to a heatmap field: of its run and query, or set on another tool's."""
+    for key in list_runs(dataset):
+        record = run_record(dataset, key)
+        if field in record["bases"]:
+            return float(record["thresholds"][field])
+    return float(dataset.info.get(FOREIGN_THRESHOLDS, {}).get(field, Settings.threshold))
+
+
+def set_threshold(dataset: Dataset, field: str, threshold: float) -> None:
+    """Remember the threshold applied to a heatmap field."""
+    for key in list_runs(dataset):
+        record = run_record(dataset, key)
+        if field in record["bases"]:
+            update_run(dataset, key, thresholds={**record["thresholds"], field: threshold})
+            return
+    dataset.info[FOREIGN_THRESHOLDS] = {**dataset.info.get(FOREIGN_THRESHOLDS, {}), field: threshold}
+    dataset.save()
+
+
+def run_queries(record: dict[str, Any]) -> list[str]:
+    """What each set of fields looks for, for people; the pairs' own queries in one word."""
+    return [query or "any change" for query in record["queries"]] or ["each pair's own query"]
+
+
+def load_run_view(dataset: Dataset, key: str) -> Any:
+    """The grouped view a run was computed on, strongest change first, other runs' fields hidden."""
+    first = run_fields(dataset, key)[0]
+    view = dataset.load_run_view(key)
+    others = [f.all() for other in list_runs(dataset) if other != key for f in run_fields(dataset, other)]
+    hidden = [name for names in others for name in names if dataset.has_sample_field(name)]
+    view = facing_after(view.exclude_fields(hidden) if hidden else view)
+    return view.exists(first.score).sort_by(first.score, reverse=True)
+
+
+def rename_run(dataset: Dataset, key: str, new_key: str) -> None:
+    """Give a run and its fields another key; the maps stay where they are.
+
+    Raises:
+        RunKeyError: if the new key is taken or cannot name a field.
+    """
+    record = run_record(dataset, key)
+    check_key(new_key)
+    if dataset.has_run(new_key) or dataset.has_sample_field(new_key):
+        raise RunKeyError(f"{new_key!r} is taken on {dataset.name!r}; choose another key")
+    new_bases = bases(new_key, record["queries"])
+    mapping = {}
+    for old, new in zip(record["bases"], new_bases, strict=True):
+        names = zip(RunFields.of(old).all(), RunFields.of(new).all(), strict=True)
+        mapping.update({a: b for a, b in names if dataset.has_sample_field(a)})
+    dataset.rename_sample_fields(mapping)
+    dataset.mask_targets = {
+        mapping.get(name, name): targets for name, targets in dataset.mask_targets.items()
+    }
+    dataset.rename_run(key, new_key)
+    thresholds = {new: record["thresholds"][old] for old, new in zip(record["bases"], new_bases, strict=True)}
+    update_run(dataset, new_key, bases=new_bases, thresholds=thresholds)
+    for old, new in zip(record["bases"], new_bases, strict=True):
+        drop_run(dataset, old)
+        colour_fields(dataset, new)
+        gather_fields(dataset, new)
+        _rename_evaluation(dataset, old, new)
+
+
+def _rename_evaluation(dataset: Dataset, old: str, new: str) -> None:
+    """The report moves along; FiftyOne's own evaluations and the views are made anew."""
+    if dataset.has_run(evaluation_key(old)):
+        dataset.rename_run(evaluation_key(old), evaluation_key(new))
+        report = dataset.get_run_info(evaluation_key(new)).config.report
+        update_run(dataset, evaluation_key(new), field=new, report={**report, "field": new})
+        delete_views(dataset, old)
+        delete_evaluations(dataset, old)
+        register_evaluations(dataset, new, report["truth"])
+        save_views(dataset, new)
+
+
+def delete_run(dataset: Dataset, key: str) -> int:
+    """Remove a run's record, fields, decisions and files; returns how many files went."""
+    record = run_record(dataset, key)
+    names = [name for base in record["bases"] for name in RunFields.of(base).all()]
+    for base in record["bases"]:
+        delete_views(dataset, base)
+        delete_evaluations(dataset, base)
+        drop_run(dataset, base)
+    present = [name for name in names if dataset.has_sample_field(name)]
+    dataset.mask_targets = {n: t for n, t in dataset.mask_targets.items() if n not in names}
+    if present:
+        dataset.delete_sample_fields(present)
+    dataset.delete_run(key)
+    for evaluation in map(evaluation_key, record["bases"]):
+        if dataset.has_run(evaluation):
+            dataset.delete_run(evaluation)
+    return delete_folder(Path(record["folder"]))
+
+
+def delete_folder(folder: Path) -> int:
+    """Delete a run's folder if it is marked as Argus' own; returns how many files went."""
+    if not (folder / OWNED).is_file():
+        return 0
+    count = sum(1 for path in folder.iterdir() if path.name != OWNED)
+    shutil.rmtree(folder)
+    return count

@@ -1,0 +1,135 @@
+"""Outcomes → files and fields, chunk by chunk, so that a stop loses next to nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import fiftyone as fo
+from fiftyone import ViewField as F
+
+from argus_fiftyone.plugin.dataset.appearance import present_run
+from argus_fiftyone.plugin.dataset.fields import Dataset, RunFields
+from argus_fiftyone.plugin.dataset.slices import AFTER, PairSample
+from argus_fiftyone.plugin.labels import DECISIONS, carry_decisions, to_detections, write_heatmap
+
+if TYPE_CHECKING:
+    from argus_fiftyone.engine.answers import Comparison
+    from argus_fiftyone.engine.batch import Outcome
+
+CHUNK = 100
+"""Pairs per write, where they come fast; a pair in a chunk of 25 costs twice as much."""
+SECONDS_BETWEEN_WRITES = 5.0
+
+
+class RunWriter:
+    """Collects outcomes of a run and writes them in bulk.
+
+    The score is written last, so a pair with a score has everything else: whoever
+    shows results asks for the score, and a killed run resumes with those without.
+    """
+
+    def __init__(self, dataset: Dataset, bases: Sequence[str], folder: Path) -> None:
+        self.dataset = dataset
+        self.fields = [RunFields.of(base) for base in bases]
+        self.folder = folder
+        for names in self.fields:
+            declare_fields(dataset, names)
+        present_run(dataset, bases)
+        self.decided = {names.regions: decided_regions(dataset, names.regions) for names in self.fields}
+        self._waiting: dict[str, dict[str, Any]] = {}
+        self._last_write = time.monotonic()
+
+    def add(self, sample: PairSample, outcome: Outcome) -> bool:
+        """Take one outcome; writes a chunk when one is due, and says whether it did."""
+        row: dict[str, Any] = {}
+        if outcome.error:
+            for names in self.fields:
+                row.update(_failed(names, outcome.error))
+        for names, comparison in zip(self.fields, outcome.comparisons, strict=False):
+            row.update(self._values(names, sample, comparison))
+        self._waiting[sample.after_id] = row
+        due = len(self._waiting) >= CHUNK or time.monotonic() - self._last_write > SECONDS_BETWEEN_WRITES
+        return self.flush() if due else False
+
+    def flush(self) -> bool:
+        """Write what is waiting."""
+        waiting, self._waiting = self._waiting, {}
+        order = [n for names in self.fields for n in names.all() if n != names.score]
+        for name in [*order, *(names.score for names in self.fields)]:
+            values = {sample_id: row[name] for sample_id, row in waiting.items() if name in row}
+            if values:
+                self.dataset.set_values(name, values, key_field="id")
+        self._last_write = time.monotonic()
+        return bool(waiting)
+
+    def _values(self, names: RunFields, sample: PairSample, comparison: Comparison) -> dict[str, Any]:
+        regions = to_detections(comparison.regions, comparison.query)
+        return {
+            names.heatmap: write_heatmap(comparison.drawing, self.folder, sample.pair.id),
+            names.regions: carry_decisions(self.decided[names.regions].get(sample.after_id), regions),
+            names.score: float(comparison.score),
+            names.direction: str(comparison.direction),
+            names.support: _number(comparison.query_support),
+            names.alignment: comparison.alignment,
+            names.warp: [float(v) for v in comparison.warp],
+            names.error: None,
+        }
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _failed(names: RunFields, error: str) -> dict[str, Any]:
+    emptied = (names.heatmap, names.score, names.direction, names.support, names.alignment, names.warp)
+    return {names.error: error, **dict.fromkeys(emptied)}
+
+
+def declare_fields(dataset: Dataset, names: RunFields) -> None:
+    """Declare a run's fields, down to the regions' attributes, and index the score."""
+    _declare_label(dataset, names.heatmap, fo.Heatmap)
+    _declare_label(dataset, names.regions, fo.Detections)
+    dataset.add_sample_field(f"{names.heatmap}.signed_map_path", fo.StringField)
+    for attribute, kind in (("direction", fo.StringField), ("query", fo.StringField), ("area", fo.IntField)):
+        dataset.add_sample_field(f"{names.regions}.detections.{attribute}", kind)
+    for name in (names.direction, names.alignment, names.error, names.review):
+        dataset.add_sample_field(name, fo.StringField)
+    for name in (names.score, names.support):
+        dataset.add_sample_field(name, fo.FloatField)
+    dataset.add_sample_field(names.warp, fo.ListField, subfield=fo.FloatField)
+    dataset.create_index(names.score)
+
+
+def declare_segmentation(dataset: Dataset, name: str, targets: dict[int, str]) -> None:
+    """Declare a mask field together with what its values mean."""
+    _declare_label(dataset, name, fo.Segmentation)
+    dataset.mask_targets = {**dataset.mask_targets, name: dict(targets)}
+
+
+def _declare_label(dataset: Dataset, name: str, kind: type) -> None:
+    dataset.add_sample_field(name, fo.EmbeddedDocumentField, embedded_doc_type=kind)
+
+
+def decided_regions(dataset: Dataset, regions_field: str) -> dict[str, fo.Detections]:
+    """{after id: the regions a reviewer decided on}, read in one go."""
+    if not dataset.has_sample_field(regions_field):
+        return {}
+    decided = dataset.select_group_slices(AFTER).filter_labels(
+        regions_field, F("tags").contains(list(DECISIONS))
+    )
+    return dict(zip(*decided.values(["id", regions_field]), strict=True))
+
+
+def clear_results(dataset: Dataset, bases: Sequence[str]) -> None:
+    """Empty a run's fields before it is computed anew; people's decisions stay."""
+    for names in (RunFields.of(base) for base in bases):
+        kept = (names.review, names.regions)
+        for name in (n for n in names.all() if n not in kept and dataset.has_sample_field(n)):
+            dataset.clear_sample_field(name)
+        if dataset.has_sample_field(names.regions):
+            decided = decided_regions(dataset, names.regions)
+            dataset.clear_sample_field(names.regions)
+            dataset.set_values(names.regions, decided, key_field="id")

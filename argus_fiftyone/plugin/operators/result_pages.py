@@ -1,0 +1,83 @@
+"""What an operator shows when it is done: the outcome in words, and the next steps."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import cv2
+from fiftyone.operators import types
+
+from argus_fiftyone.plugin.dataset.evaluations import COUNTS, METRICS
+from argus_fiftyone.plugin.dataset.fields import Dataset
+from argus_fiftyone.plugin.dataset.previews import Preview, in_words
+from argus_fiftyone.plugin.dataset.reviews import flagged_count
+from argus_fiftyone.plugin.dataset.runs import run_record
+
+NEXT_STEPS = """**Next**
+- Press *Review* in the panel *Argus triage*, which is open now beside the grid: confirm or reject by key.
+- Set the threshold there; *Evaluate* measures against masks, *Report* writes a page to hand over."""
+
+
+def show_run(ctx: Any, dataset: Dataset, key: str) -> Any:
+    """The result page of a finished run."""
+    record = run_record(dataset, key)
+    failed = f", **{record['failed']} failed** (see `{record['bases'][0]}_error`)" if record["failed"] else ""
+    flagged = f"**{flagged_count(dataset, key)} of {record['pairs']} pairs flagged**"
+    told = f"{flagged} at a threshold of {record['threshold']:g}, with {record['encoder']}{failed}."
+    outputs = types.Object()
+    outputs.md(f"{told}\n\n{NEXT_STEPS}", name="told")
+    return _show(ctx, outputs, f"Run {key} is done", {})
+
+
+def show_preview(ctx: Any, preview: Preview, pairs: int) -> Any:
+    """The result page of a dry run: the pictures, and how long all pairs would take."""
+    outputs, results = types.Object(), {}
+    for number, pair in enumerate(preview.pairs):
+        outputs.md(pair.told, name=f"told_{number}")
+        outputs.img(f"pair_{number}", width="100%", alt_text=pair.told)
+        results[f"pair_{number}"] = _data_uri(pair.strip)
+    told = f"All {pairs} pairs would take {in_words(preview.seconds * pairs)}. Nothing was written."
+    outputs.md(f"before | after | heatmap. {told}", name="time")
+    return _show(ctx, outputs, "Three pairs tried", results)
+
+
+def show_evaluation(ctx: Any, report: dict[str, Any]) -> Any:
+    """The result page of an evaluation."""
+    pairs = ", ".join(f"**{report[name]}** {name.replace('_', ' ')}" for name in COUNTS)
+    figures = ((METRICS[name], report[name]) for name in ("pixel_ap", "pixel_auroc", "pair_auroc"))
+    measured = " · ".join(f"{label} {value:.3f}" for label, value in figures if value is not None)
+    told = f"{report['pairs']} pairs at a threshold of {report['threshold']:g}: {pairs}.\n\n{measured}"
+    views = "false alarms, misses and worst first are among the saved views (top left)"
+    return show_told(
+        ctx,
+        f"{report['field']} against {report['truth']}",
+        f"{told}\n\n**Next**: {views}; *Compare* puts "
+        "runs side by side; the panel *Model Evaluation* (the + beside *Samples*) has the confusion matrix.",
+    )
+
+
+def show_report(ctx: Any, page: Path) -> Any:
+    """Where a report lies, with a link that opens it through the App's own server."""
+    link = f"[**Open the report**](/media?filepath={quote(str(page))})"
+    beside = f"Beside it: `pairs.csv` (one row per pair), `regions.json` (COCO).\n\nFolder: `{page.parent}`"
+    return show_told(ctx, "The report is written", f"{link}\n\n{beside}")
+
+
+def show_told(ctx: Any, title: str, told: str) -> Any:
+    """A result page of words alone, in Markdown."""
+    outputs = types.Object()
+    outputs.md(told, name="told")
+    return _show(ctx, outputs, title, {})
+
+
+def _show(ctx: Any, outputs: types.Object, title: str, results: dict[str, Any]) -> Any:
+    page = types.Property(outputs, view=types.View(label=title))
+    return ctx.ops.show_output(page.to_json(), results)
+
+
+def _data_uri(picture: Any) -> str:
+    _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
+    return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode()}"

@@ -1,0 +1,166 @@
+"""Review in the modal: look, decide, go on. Drawn by app/src/review.tsx."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import fiftyone as fo
+import fiftyone.operators as foo
+import fiftyone.operators.types as types
+
+from argus_fiftyone.plugin.dataset import scores, triage
+from argus_fiftyone.plugin.dataset.fields import PAIR_ID, QUERY, RunFields
+from argus_fiftyone.plugin.dataset.reviews import review_counts, review_pairs, review_regions
+from argus_fiftyone.plugin.dataset.slices import AFTER, BEFORE, NotPairedError, check_paired, facing_after
+from argus_fiftyone.plugin.labels import decision_on
+from argus_fiftyone.plugin.panels.chosen import chosen, chosen_ranking, remember
+
+NO_RUN = "No heatmaps yet: close this picture and compute change heatmaps first."
+NO_SAMPLE = "Open a pair to review it."
+
+
+class ReviewPanel(foo.Panel):
+    """Before and after of one pair, its regions, and what people decided on them."""
+
+    @property
+    def config(self) -> foo.PanelConfig:
+        config = foo.PanelConfig(
+            name="argus_review",
+            label="Argus review",
+            icon="compare",  # FiftyOne 1.22 shows no plugin's own picture on a panel's tab
+            surfaces="modal",
+            category=foo.Categories.ANALYZE,
+            help_markdown="Y confirms, N rejects, U marks as unsure; arrow keys go on.",
+        )
+        config.description = "Look at before and after together and decide on what was found"
+        return config
+
+    def show(self, ctx: Any) -> None:
+        """Show the group (or single sample) that the modal has open."""
+        opened = ctx.params["opened"]
+        ctx.panel.set_data({"opened": opened, **describe(ctx, opened)})
+
+    def choose(self, ctx: Any) -> None:
+        """Another run or query."""
+        remember(ctx, base=ctx.params["base"])
+        self.show(ctx)
+
+    def go(self, ctx: Any) -> None:
+        """Open the pair one before (by = -1) or one after (by = 1) in the triage order."""
+        choice = chosen(ctx, scores.choices(ctx.dataset))
+        if choice is None:
+            return
+        order = (choice.base, ctx.params["after_id"], chosen_ranking(ctx), choice.threshold)
+        wanted = triage.neighbour(ctx.view, *order, back=ctx.params["by"] < 0)
+        if wanted is None:
+            ctx.ops.notify(_at_the_end(ctx, choice.base), variant="info")
+            return
+        sample = ctx.dataset.select_group_slices(AFTER).select(wanted).first()
+        ctx.ops.open_sample(id=wanted, group_id=sample[ctx.dataset.group_field].id)
+
+    def decide(self, ctx: Any) -> None:
+        """Store a decision on the pair, or on one region of it; then go on where `by` says so."""
+        base, region, decision = (ctx.params[name] for name in ("base", "region_id", "decision"))
+        if region:
+            review_regions(ctx.dataset, base, [region], decision, [ctx.params["after_id"]])
+        else:
+            review_pairs(ctx.dataset, base, [ctx.params["after_id"]], decision)
+        if ctx.params.get("by"):
+            self.go(ctx)
+
+    def render(self, ctx: Any) -> types.Property:
+        calls = {call.__name__: call for call in (self.show, self.choose, self.go, self.decide)}
+        view = types.View(component="ArgusReview", composite_view=True, **calls)
+        return types.Property(types.Object(), view=view)
+
+
+def _at_the_end(ctx: Any, base: str) -> str:
+    counts = review_counts(ctx.view, base)
+    total = facing_after(ctx.view).exists(RunFields.of(base).score).count()
+    told = ", ".join(f"{count} {decision}" for decision, count in counts.items())
+    left = total - sum(counts.values())
+    if left:
+        return f"That was the last pair in this order; {left} of {total} are not decided yet."
+    return f"All {total} pairs are decided: {told}. The triage panel lists them; Report hands them over."
+
+
+def describe(ctx: Any, opened: str) -> dict[str, Any]:
+    """The open pair as app/src/pair.ts has it, or a message.
+
+    Args:
+        opened: a group's id, or the id of a sample of a group.
+    """
+    try:
+        check_paired(ctx.dataset)
+    except NotPairedError as fault:
+        return {"pair": None, "message": str(fault)}
+    available = scores.choices(ctx.dataset)
+    choice = chosen(ctx, available)
+    group = _group_of(ctx.dataset, opened)
+    if choice is None or group is None:
+        return {"pair": None, "message": NO_SAMPLE if choice else NO_RUN}
+    if BEFORE not in group or AFTER not in group:
+        missing = BEFORE if AFTER in group else AFTER
+        return {"pair": None, "message": f"This group has no {missing} picture: nothing to compare."}
+    place = triage.place_of(ctx.view, choice.base, group[AFTER].id, chosen_ranking(ctx), choice.threshold)
+    shown = {
+        **describe_pair(group[BEFORE], group[AFTER], RunFields.of(choice.base)),
+        **({"query": choice.query} if choice.query else {}),  # else each pair's own
+        "base": choice.base,
+        "threshold": choice.threshold,
+        "runs": [{"base": each.base, "label": each.label} for each in available],
+        "place": place.number,
+        "total": place.total,
+        "decided": sum(review_counts(ctx.view, choice.base).values()),
+    }
+    return {"pair": shown, "message": ""}
+
+
+def _group_of(dataset: fo.Dataset, opened: str) -> dict[str, fo.Sample] | None:
+    flat = dataset.select_group_slices(_allow_mixed=True)
+    ids = flat.select(opened).values(f"{dataset.group_field}.id")
+    try:
+        return dataset.get_group(ids[0] if ids else opened)
+    except KeyError:  # deleted in the meantime
+        return None
+
+
+def describe_pair(before: fo.Sample, after: fo.Sample, names: RunFields) -> dict[str, Any]:
+    """What is stored about one pair under the names of a run."""
+    regions, heatmap = _value(after, names.regions), _value(after, names.heatmap)
+    return {
+        "name": _value(after, PAIR_ID) or after.filename,
+        "after_id": after.id,
+        "before": _picture(before),
+        "after": _picture(after),
+        "warp": list(_value(after, names.warp) or []) or None,
+        "heatmap": getattr(heatmap, "map_path", None),
+        "signed": heatmap["signed_map_path"] if heatmap and heatmap.has_field("signed_map_path") else None,
+        "query": _value(after, QUERY) or "",
+        "score": _value(after, names.score),
+        "direction": _value(after, names.direction) or "none",
+        "alignment": _value(after, names.alignment) or "",
+        "note": _value(after, names.error) or "",
+        "review": _value(after, names.review),
+        "regions": [_region(region) for region in (regions.detections if regions else [])],
+    }
+
+
+def _value(sample: fo.Sample, name: str) -> Any:
+    return sample[name] if sample.has_field(name) else None
+
+
+def _picture(sample: fo.Sample) -> dict[str, Any]:
+    size = sample.metadata or fo.ImageMetadata.build_for(sample.filepath)
+    return {"path": sample.filepath, "width": size.width, "height": size.height}
+
+
+def _region(region: fo.Detection) -> dict[str, Any]:
+    return {
+        "id": region.id,
+        "box": list(region.bounding_box),  # type: ignore[arg-type]
+        "query": region.label or "",
+        "direction": region["direction"] if region.has_field("direction") else "none",
+        "score": region.confidence or 0.0,
+        "decision": decision_on(region),
+    }

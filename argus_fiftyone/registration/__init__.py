@@ -1,0 +1,1 @@
+"""Two images → one size, one frame, one exposure. Needs no torch."""

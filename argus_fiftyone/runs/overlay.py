@@ -1,0 +1,91 @@
+"""What `argus compare` leaves on disk: the heatmap, an overlay for people, and the facts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from argus_fiftyone import __version__
+from argus_fiftyone.engine.heatmap import Region
+from argus_fiftyone.io.images import resize, write_map, write_png, write_whole
+from argus_fiftyone.settings import Settings
+
+if TYPE_CHECKING:  # at run time it would bring torch, which an overlay does not need
+    from argus_fiftyone.engine.answers import Comparison
+
+APPEARED = (230, 60, 40)
+DISAPPEARED = (40, 110, 230)
+
+
+def write_comparison(folder: Path, after: np.ndarray, comparison: Comparison, settings: Settings) -> None:
+    """Write heatmap.png (16-bit signed), overlay.png and result.json."""
+    write_map(folder / "heatmap.png", comparison.drawing)
+    write_png(
+        folder / "overlay.png", overlay(after, comparison.heatmap, comparison.regions, settings.threshold)
+    )
+    record = as_record(comparison) | {"settings": settings.as_record(), "argus": __version__}
+    write_whole(folder / "result.json", json.dumps(record, indent=2, ensure_ascii=False).encode())
+
+
+def as_record(comparison: Comparison) -> dict:
+    """The comparison without its arrays, as plain values."""
+    return {
+        "query": comparison.query,
+        "score": round(comparison.score, 6),
+        "direction": comparison.direction,
+        "alignment": comparison.alignment,
+        "warp": list(comparison.warp),
+        "query_support": round(comparison.query_support, 4),
+        "encoder": comparison.encoder,
+        "size": list(comparison.drawing.size),
+        "regions": [_region_record(region) for region in comparison.regions],
+    }
+
+
+def _region_record(region: Region) -> dict:
+    return {
+        "box": [round(value, 5) for value in region.box],
+        "direction": region.direction,
+        "score": round(region.score, 4),
+        "area": region.area,
+    }
+
+
+def overlay(after: np.ndarray, heatmap: np.ndarray, regions: list[Region], threshold: float) -> np.ndarray:
+    """The after picture, greyed, with evidence in colour and regions outlined.
+
+    Red: appeared or changed; blue: disappeared. Colour fades in from 70 % of the threshold,
+    so that a quiet pair looks quiet.
+
+    Returns:
+        uint8 [rows, cols, 3], the heatmap's size.
+    """
+    base = resize(after, heatmap.shape).astype(np.float32)
+    # Half the colour stays, so that the inspector still recognises the part.
+    base = 0.5 * base + 0.5 * base.mean(axis=2, keepdims=True)
+    faintest = 0.7 * threshold
+    strength = np.clip((np.abs(heatmap) - faintest) / (1 - faintest), 0, 1)[..., None] * 0.85
+    colour = np.where(
+        heatmap[..., None] >= 0, np.array(APPEARED, np.float32), np.array(DISAPPEARED, np.float32)
+    )
+    picture = np.clip(base * (1 - strength) + colour * strength, 0, 255).astype(np.uint8)
+    for region in regions:
+        _outline(picture, region)
+    return picture
+
+
+def _outline(picture: np.ndarray, region: Region) -> None:
+    """Draw the region's contour in place, with a white rim that shows on any ground."""
+    rows, cols = picture.shape[:2]
+    offset = round(region.box[0] * cols), round(region.box[1] * rows)
+    contours, _ = cv2.findContours(
+        region.mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=offset
+    )
+    thin = max(1, round(max(rows, cols) / 400))
+    colour = DISAPPEARED if region.direction == "disappeared" else APPEARED
+    cv2.drawContours(picture, contours, -1, (255, 255, 255), 3 * thin, cv2.LINE_AA)
+    cv2.drawContours(picture, contours, -1, colour, thin, cv2.LINE_AA)

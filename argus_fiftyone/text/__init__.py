@@ -1,0 +1,1 @@
+"""The user's words → what to look for, and the prompts an encoder reads."""
