@@ -125,15 +125,16 @@ def evaluate(
     threshold: ThresholdOption = Settings.threshold,
 ) -> None:
     """Measure a run against masks and labels; print and save the metrics."""
-    from argus_fiftyone.evaluation import report as truth
+    from argus_fiftyone.evaluation.report import as_table, save
     from argus_fiftyone.io.pair_list import PairListError
+    from argus_fiftyone.runs.evaluate import evaluate_run
 
     try:
-        report = truth.evaluate_run(pairs, folder, threshold)
+        report = evaluate_run(pairs, folder, threshold)
     except PairListError as error:
         raise _usage(str(error)) from None
-    typer.echo(truth.as_table(report))
-    saved = truth.save(report, json_file or folder / "metrics.json")
+    typer.echo(as_table(report))
+    saved = save(report, json_file or folder / "metrics.json")
     typer.echo(f"saved to {saved}")
 
 

@@ -9,8 +9,11 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from argus_fiftyone.io.images import read_map, read_mask, read_picture, resize, write_png
+from argus_fiftyone.io.images import read_image, resize
+from argus_fiftyone.io.maps import read_map
+from argus_fiftyone.io.masks import read_mask
 from argus_fiftyone.io.pair_list import read_pairs, read_rows
+from argus_fiftyone.io.png import write_png
 from argus_fiftyone.runs.overlay import overlay
 from argus_fiftyone.settings import Settings
 
@@ -34,7 +37,7 @@ def draw_pictures(folder: Path, threshold: float) -> list[Path]:
 
 def _strip(row: dict[str, str], score: dict[str, str], folder: Path, threshold: float) -> np.ndarray:
     root = PAIRS.parent
-    before, after = (read_picture(root / row[side]) for side in ("before", "after"))
+    before, after = (read_image(root / row[side]) for side in ("before", "after"))
     heatmap = read_map(folder / "maps" / f"{row['id']}.png")
     truth = np.repeat(read_mask(root / row["mask"])[..., None].astype(np.uint8) * 255, 3, axis=2)
     painted = overlay(after, heatmap, [], threshold)
@@ -86,7 +89,8 @@ def run_demo(folder: Path, settings: Settings, open_app: bool, say: Callable[[st
 
 def _run_core(folder: Path, settings: Settings, say: Callable[[str], None]) -> int:
     from argus_fiftyone.encoders.registry import load_encoder
-    from argus_fiftyone.evaluation.report import as_table, evaluate_run, save
+    from argus_fiftyone.evaluation.report import as_table, save
+    from argus_fiftyone.runs.evaluate import evaluate_run
     from argus_fiftyone.runs.folder import run_pairs
 
     encoder = load_encoder(settings.encoder, settings.device)

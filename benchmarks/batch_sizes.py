@@ -25,13 +25,13 @@ def main() -> None:
     pictures = list(random.integers(0, 256, (count, side, side, 3), np.uint8))
     for precision in precisions():
         encoder = load_tower(precision)
-        alone = [encoder.encode_pictures([picture])[0].text_aligned for picture in pictures]
+        alone = [encoder.encode_images([picture])[0].text_aligned for picture in pictures]
         for size in (1, 2, 4, 8):
             if size > count:
                 continue
             started = time.process_time()
             batches = [pictures[start : start + size] for start in range(0, count, size)]
-            found = [features for batch in batches for features in encoder.encode_pictures(batch)]
+            found = [features for batch in batches for features in encoder.encode_images(batch)]
             each = (time.process_time() - started) / count
             apart = max(float((f.text_aligned - a).abs().max()) for f, a in zip(found, alone, strict=True))
             cost = f"{each:.3f} s of processor time per picture"

@@ -42,7 +42,7 @@ def main(name: str, side: int) -> None:
 def compare_times(encoder: ClipEncoder, side: int) -> tuple[float, float]:
     """Median seconds of our walk and of the bare image tower, at the same size and precision."""
     picture = probe_picture(side, side)
-    ours = median_seconds(lambda: encoder.encode_pictures([picture]))
+    ours = median_seconds(lambda: encoder.encode_images([picture]))
     tower, pixels = encoder.model.visual, encoder._pixels([picture])
     cells = side // encoder.cell
     stretched = interpolate_positions(encoder._positions, tuple(tower.grid_size), (cells, cells))

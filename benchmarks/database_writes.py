@@ -20,8 +20,8 @@ import numpy as np
 
 from argus_fiftyone.engine.answers import Comparison
 from argus_fiftyone.engine.batch import Outcome
-from argus_fiftyone.engine.heatmap import find_regions
-from argus_fiftyone.io.images import SmoothMap
+from argus_fiftyone.engine.regions import find_regions
+from argus_fiftyone.io.maps import SmoothMap
 from argus_fiftyone.io.pair_list import Pair
 from benchmarks.measuring import by_amount, describe_machine, seconds, tell_ratio
 from benchmarks.own_database import own_database

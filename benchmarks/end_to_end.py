@@ -3,7 +3,7 @@
     python -m benchmarks.end_to_end [--smoke | --quick]
 
 ViT-B/16 with random weights at 448 px, in one process, the contenders in turn:
-- bare: `encode_pictures` on arrays in memory, both pictures of a pair per call, with all cores at
+- bare: `encode_images` on arrays in memory, both pictures of a pair per call, with all cores at
   one call; nothing else;
 - bare, one core each (CPU only): the same with as many calls at a time as there are cores, each with
   one torch thread, which is how Argus calls it;
@@ -127,10 +127,10 @@ class Contest:
             pairs, resolution = self.pairs[precision], self.settings.resolution
             drawn = [prepare_files(p.before, p.after, encoder.cell, resolution) for p in self.pictures]
             arrays = [drawn[number % len(drawn)].pictures for number in range(len(pairs))]
-            works[f"bare {precision}"] = lambda e=encoder, a=arrays: [e.encode_pictures(both) for both in a]
+            works[f"bare {precision}"] = lambda e=encoder, a=arrays: [e.encode_images(both) for both in a]
             if lanes := self.lanes:
                 works[f"bare {precision}, one core each"] = lambda e=encoder, a=arrays, p=lanes: list(
-                    p.map(e.encode_pictures, a)
+                    p.map(e.encode_images, a)
                 )
             small = replace(self.settings, map_size=SMALL_MAPS)
             for name, queries, settings in (

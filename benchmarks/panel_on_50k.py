@@ -28,8 +28,9 @@ from fiftyone.core.odm import get_db_conn
 
 from argus_fiftyone.engine.answers import Comparison
 from argus_fiftyone.engine.batch import Outcome
-from argus_fiftyone.engine.heatmap import find_regions
-from argus_fiftyone.io.images import SmoothMap, write_png
+from argus_fiftyone.engine.regions import find_regions
+from argus_fiftyone.io.maps import SmoothMap
+from argus_fiftyone.io.png import write_png
 from argus_fiftyone.plugin.dataset import scores, triage
 from argus_fiftyone.plugin.dataset.computing import compute_heatmaps
 from argus_fiftyone.plugin.dataset.imports import ImportReport, import_pairs, rows_of_csv

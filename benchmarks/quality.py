@@ -20,9 +20,13 @@ import numpy as np
 from argus_fiftyone.encoders import Encoder
 from argus_fiftyone.encoders.registry import load_encoder
 from argus_fiftyone.engine.compare import compare_pictures
-from argus_fiftyone.evaluation.report import CIRCULAR, as_table, evaluate_run
-from argus_fiftyone.io.images import read_map, read_mask, read_picture, resize, write_png
+from argus_fiftyone.evaluation.report import CIRCULAR, as_table
+from argus_fiftyone.io.images import read_image, resize
+from argus_fiftyone.io.maps import read_map
+from argus_fiftyone.io.masks import read_mask
 from argus_fiftyone.io.pair_list import Pair, read_pairs, read_rows
+from argus_fiftyone.io.png import write_png
+from argus_fiftyone.runs.evaluate import evaluate_run
 from argus_fiftyone.runs.folder import run_pairs
 from argus_fiftyone.runs.overlay import overlay
 from argus_fiftyone.settings import Settings
@@ -133,7 +137,7 @@ def nuisances() -> dict[str, Callable[[np.ndarray], np.ndarray]]:
 
 def sweep(pairs: list[Pair], encoder: Encoder, settings: Settings) -> list[tuple[str, float, float, float]]:
     """Per nuisance: mean and highest score, and the share whose map or score reaches the threshold."""
-    pictures = [read_picture(pair.before, 1024) for pair in pairs]
+    pictures = [read_image(pair.before, 1024) for pair in pairs]
     lines = []
     for name, disturb in nuisances().items():
         answers = [
@@ -164,9 +168,9 @@ def draw_worst(csv: Path, folder: Path, target: Path, count: int = 10) -> list[s
             worst.append((one.average_precision, row, evidence))
     worst = sorted(worst, key=lambda item: item[0])[:count]
     for number, (_, row, evidence) in enumerate(worst):
-        after = read_picture(csv.parent / row["after"])
+        after = read_image(csv.parent / row["after"])
         truth = np.repeat(read_mask(csv.parent / row["mask"])[..., None] * np.uint8(255), 3, axis=2)
-        tiles = (read_picture(csv.parent / row["before"]), overlay(after, evidence, [], 0.5), truth)
+        tiles = (read_image(csv.parent / row["before"]), overlay(after, evidence, [], 0.5), truth)
         write_png(target / f"worst_{number}.png", np.hstack([resize(tile, (240, 320)) for tile in tiles]))
     return [f"{row['id']} (AP {value:.3f})" for value, row, _ in worst]
 

@@ -23,7 +23,8 @@ import torch
 
 from argus_fiftyone.engine.answers import answer
 from argus_fiftyone.engine.features import weigh
-from argus_fiftyone.io.images import fitted_size, read_scaled, write_map
+from argus_fiftyone.io.images import fitted_size, read_scaled
+from argus_fiftyone.io.maps import write_map
 from argus_fiftyone.registration.registered_pair import prepare_files
 from argus_fiftyone.settings import Settings
 from benchmarks.measuring import (
@@ -71,7 +72,7 @@ def measure(
     longest = settings.resolution + encoder.cell
     decode, _ = cost(lambda: [read_scaled(path, longest) for path in (pair.before, pair.after)])
     both, prepared = cost(lambda: prepare_files(pair.before, pair.after, encoder.cell, settings.resolution))
-    encode, (old, new) = cost(lambda: encoder.encode_pictures(prepared.pictures))
+    encode, (old, new) = cost(lambda: encoder.encode_images(prepared.pictures))
     seen, evidence = cost(lambda: weigh(prepared, old, new, encoder))
     told, comparisons = cost(lambda: answer(evidence, QUERIES[:1], encoder, settings))
     write, _ = cost(lambda: write_map(scratch / "map.png", comparisons[0].drawing))

@@ -16,9 +16,11 @@ import numpy as np
 
 from argus_fiftyone.encoders import Encoder
 from argus_fiftyone.encoders.registry import load_encoder
-from argus_fiftyone.evaluation.report import evaluate_run
-from argus_fiftyone.io.images import read_map, read_mask, resize
+from argus_fiftyone.io.images import resize
+from argus_fiftyone.io.maps import read_map
+from argus_fiftyone.io.masks import read_mask
 from argus_fiftyone.io.pair_list import read_pairs, read_rows
+from argus_fiftyone.runs.evaluate import evaluate_run
 from argus_fiftyone.runs.folder import run_pairs
 from argus_fiftyone.settings import Settings
 

@@ -3,11 +3,11 @@
 from argus_fiftyone.demo import PAIRS
 from argus_fiftyone.encoders.registry import load_encoder
 from argus_fiftyone.engine.compare import compare_pictures
-from argus_fiftyone.io.images import read_picture
+from argus_fiftyone.io.images import read_image
 from argus_fiftyone.settings import Settings
 
 folder = PAIRS.parent / "aws_cookies"
-before, after = (read_picture(folder / side / "anomaly-13.jpg") for side in ("before", "after"))
+before, after = (read_image(folder / side / "anomaly-13.jpg") for side in ("before", "after"))
 queries = ["a crack or break", "a missing chocolate chip", "mould", ""]
 
 for answer in compare_pictures(before, after, queries, load_encoder("mini"), Settings()):

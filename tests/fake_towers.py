@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from argus_fiftyone.encoders import PictureFeatures
+from argus_fiftyone.encoders import ImageFeatures
 from argus_fiftyone.methods.common.posterior import relevance_by_prompts
 from argus_fiftyone.text.query import Query
 
@@ -44,7 +44,7 @@ class FakeTowers:
         self.read: dict[str, torch.Tensor] = {}
         self.counting = threading.Lock()
 
-    def encode_pictures(self, pictures: Sequence[np.ndarray]) -> list[PictureFeatures]:
+    def encode_images(self, pictures: Sequence[np.ndarray]) -> list[ImageFeatures]:
         if any((picture == 13).all() for picture in pictures):
             raise RuntimeError("this encoder fears the number 13")
         time.sleep(self.delay)
@@ -65,7 +65,7 @@ class FakeTowers:
         vectors = np.stack([seed.standard_normal(WORDS, np.float32) for seed in seeds])
         return functional.normalize(torch.from_numpy(vectors), dim=-1)
 
-    def describe(self, before: PictureFeatures, after: PictureFeatures) -> tuple[torch.Tensor, torch.Tensor]:
+    def describe(self, before: ImageFeatures, after: ImageFeatures) -> tuple[torch.Tensor, torch.Tensor]:
         return before.text_aligned, after.text_aligned
 
     def relevance(self, cells: torch.Tensor, query: Query) -> torch.Tensor:
@@ -84,18 +84,18 @@ class FakeTowers:
         return 0.8 if any(text.strip() for text in texts) else 0.0
 
 
-def _features(picture: np.ndarray, scale: float) -> PictureFeatures:
+def _features(picture: np.ndarray, scale: float) -> ImageFeatures:
     pixels = torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float() / 255
     blocks = functional.avg_pool2d(pixels, 4)
     fine = functional.pixel_unshuffle(blocks, 2)[0].permute(1, 2, 0)
     coarse = functional.pixel_unshuffle(blocks, 4)[0].permute(1, 2, 0)
     aligned = functional.normalize(coarse[..., :WORDS] - coarse[..., :WORDS].mean() + 1e-3 + scale, dim=-1)
-    return PictureFeatures((fine, coarse), aligned, functional.normalize(aligned.mean(dim=(0, 1)), dim=0))
+    return ImageFeatures((fine, coarse), aligned, functional.normalize(aligned.mean(dim=(0, 1)), dim=0))
 
 
 def write_scenes(folder: Path, count: int, side: int = 96) -> Path:
     """A pairs.csv of `count` textured pairs, most with a bright spot that came or went."""
-    from argus_fiftyone.io.images import write_png
+    from argus_fiftyone.io.png import write_png
 
     lines = ["id,before,after,query"]
     for number in range(count):

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from argus_fiftyone.engine.heatmap import Region, find_regions
-from argus_fiftyone.io.images import PictureError, read_picture, write_png
+from argus_fiftyone.engine.regions import Region, find_regions
+from argus_fiftyone.io.images import ImageError, read_image
 from argus_fiftyone.io.pair_list import Pair
+from argus_fiftyone.io.png import write_png
 from argus_fiftyone.settings import Settings
 
 SIDE = 64
@@ -98,8 +99,8 @@ def compare_by_pixels(
     """As `compare_pairs`, by brightness: brighter is "appeared", darker "disappeared"."""
     for pair in pairs:
         try:
-            before, after = (read_picture(p)[..., 0].astype(np.float32) for p in (pair.before, pair.after))
-        except PictureError as error:
+            before, after = (read_image(p)[..., 0].astype(np.float32) for p in (pair.before, pair.after))
+        except ImageError as error:
             yield Outcome(pair, error=str(error))
             continue
         heatmap = (after - before) / 127

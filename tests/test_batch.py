@@ -14,8 +14,8 @@ from fake_towers import FakeTowers, write_scenes
 
 from argus_fiftyone.engine.batch import compare_pairs
 from argus_fiftyone.engine.compare import compare_files
-from argus_fiftyone.io.images import write_png
 from argus_fiftyone.io.pair_list import Pair, read_pairs
+from argus_fiftyone.io.png import write_png
 from argus_fiftyone.settings import Settings
 
 SETTINGS = Settings(resolution=128)

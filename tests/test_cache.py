@@ -20,10 +20,11 @@ from fake_towers import FakeTowers, write_scenes
 from argus_fiftyone.encoders.clip.loading import load_clip
 from argus_fiftyone.engine import cache as module
 from argus_fiftyone.engine.batch import Outcome, compare_pairs
-from argus_fiftyone.engine.cache import FeatureCache, RememberingEncoder, evidence_entry, evidence_of
+from argus_fiftyone.engine.cache import CachedEncoder, FeatureCache, evidence_entry, evidence_of
 from argus_fiftyone.engine.features import Evidence, weigh
-from argus_fiftyone.io.images import read_picture, write_png
+from argus_fiftyone.io.images import read_image
 from argus_fiftyone.io.pair_list import Pair, read_pairs
+from argus_fiftyone.io.png import write_png
 from argus_fiftyone.methods.common.distances import Difference
 from argus_fiftyone.registration.registered_pair import prepare_files
 from argus_fiftyone.settings import Settings
@@ -100,7 +101,7 @@ def test_a_changed_picture_another_encoder_and_other_weights_are_not_mistaken(pa
     ask(pairs, renamed, cache)
     ask(pairs, retrained, cache)
     assert (renamed.pictures, retrained.pictures) == (8, 8)
-    write_png(pairs[0].after, read_picture(pairs[0].after)[::-1].copy())
+    write_png(pairs[0].after, read_image(pairs[0].after)[::-1].copy())
     ask(pairs, changed, cache)
     assert changed.pictures in (1, 2)  # one where the before picture is not warped anew
 
@@ -125,7 +126,7 @@ def test_changed_code_between_files_and_evidence_is_not_mistaken(pairs, cache, m
 def test_every_field_of_evidence_survives_the_cache(pairs, cache):
     encoder = FakeTowers()
     prepared = prepare_files(pairs[0].before, pairs[0].after, encoder.cell, SETTINGS.resolution)
-    old, new = encoder.encode_pictures(prepared.pictures)
+    old, new = encoder.encode_images(prepared.pictures)
     seen = prepared.after.copy()
     seen.setflags(write=False)
     # As of a picture compared with itself: two fields hold one tensor, two one picture.
@@ -192,7 +193,7 @@ def test_features_come_back_in_the_layout_they_had(cache):
 
 def test_remembered_prompts_are_what_the_encoder_says():
     prompts = ["a dog", "a cat", "a dog"]
-    remembering = RememberingEncoder(FakeTowers())
+    remembering = CachedEncoder(FakeTowers())
     remembering.encode_text(["a cat"])
     assert torch.equal(remembering.encode_text(prompts), FakeTowers().encode_text(prompts))
     assert remembering.encode_text([]).shape == (0, 8)

@@ -75,12 +75,12 @@ def test_a_tower_sees_the_same_either_way_and_after_a_cast(tmp_path: Path, model
     name = register(tmp_path, f"argus-arithmetic-{model}", quick_gelu=model == "quick")
     encoder = load_clip(name, "cpu", precision="fp32")
     assert isinstance(encoder._by, OneDnn)
-    (quick,) = encoder.encode_pictures([scene(48, 40)])
+    (quick,) = encoder.encode_images([scene(48, 40)])
     words = encoder.encode_text(["a scratch", "a missing screw"])
-    cast = encoder.cast("bf16", CPU).encode_pictures([scene(48, 40)])[0]
+    cast = encoder.cast("bf16", CPU).encode_images([scene(48, 40)])[0]
     encoder._by = encoder._text_by = PLAIN
     encoder._texts.clear()
-    (plain,) = encoder.encode_pictures([scene(48, 40)])
+    (plain,) = encoder.encode_images([scene(48, 40)])
     assert (quick.text_aligned - plain.text_aligned).abs().max() < 1e-5
     assert (words - encoder.encode_text(["a scratch", "a missing screw"])).abs().max() < 1e-5
     assert (cast.text_aligned * plain.text_aligned).sum(dim=-1).min() > 0.99

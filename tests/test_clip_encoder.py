@@ -14,7 +14,7 @@ from argus_fiftyone.encoders.clip.encoder import ClipEncoder
 from argus_fiftyone.encoders.clip.loading import load_clip
 from argus_fiftyone.encoders.clip.names import RANDOM_NOTE
 from argus_fiftyone.encoders.device import has_fast_bf16
-from argus_fiftyone.encoders.protocol import Encoder, PictureFeatures
+from argus_fiftyone.encoders.protocol import Encoder, ImageFeatures
 from argus_fiftyone.text.query import parse_query
 
 
@@ -28,7 +28,7 @@ def tiny(tiny_name: str) -> ClipEncoder:
     return load_clip(tiny_name, "cpu", precision="fp32")
 
 
-def all_cells(features: PictureFeatures) -> list[torch.Tensor]:
+def all_cells(features: ImageFeatures) -> list[torch.Tensor]:
     return [*features.visual, features.text_aligned, features.picture]
 
 
@@ -47,14 +47,14 @@ def test_features_equal_the_golden_file(tmp_path: Path):
 
 
 def test_a_picture_need_not_be_square(tiny: ClipEncoder):
-    features = tiny.encode_pictures([scene(24, 72)])[0]
+    features = tiny.encode_images([scene(24, 72)])[0]
     assert features.text_aligned.shape == (3, 9, 24)
     assert [tuple(level.shape) for level in features.visual] == [(3, 9, 32)] * 2
     assert features.picture.shape == (24,)
 
 
 def test_every_cell_has_unit_length_and_is_an_ordinary_float32_tensor(tiny: ClipEncoder):
-    for cells in all_cells(tiny.encode_pictures([scene(48, 40)])[0]):
+    for cells in all_cells(tiny.encode_images([scene(48, 40)])[0]):
         assert torch.allclose(cells.norm(dim=-1), torch.tensor(1.0), atol=1e-5)
         assert cells.dtype == torch.float32
         assert not cells.is_inference()
@@ -63,15 +63,15 @@ def test_every_cell_has_unit_length_and_is_an_ordinary_float32_tensor(tiny: Clip
 
 def test_features_do_not_depend_on_the_other_pictures_of_the_batch(tiny: ClipEncoder):
     pictures = [scene(48, 40, seed) for seed in range(5)]
-    together = tiny.encode_pictures(pictures)
+    together = tiny.encode_images(pictures)
     for picture, features in zip(pictures, together, strict=True):
-        alone = tiny.encode_pictures([picture])[0]
+        alone = tiny.encode_images([picture])[0]
         for a, b in zip(all_cells(alone), all_cells(features), strict=True):
             assert (a - b).abs().max() < 1e-6
 
 
 def test_different_pictures_have_different_features(tiny: ClipEncoder):
-    first, second = tiny.encode_pictures([scene(48, 40, 1), scene(48, 40, 2)])
+    first, second = tiny.encode_images([scene(48, 40, 1), scene(48, 40, 2)])
     assert (first.text_aligned - second.text_aligned).abs().max() > 1e-2
     assert (first.picture - second.picture).abs().max() > 1e-2
 
@@ -81,7 +81,7 @@ def test_moving_a_thing_by_one_patch_moves_its_features_by_one_cell(tiny: ClipEn
         empty = np.full((64, 64, 3), 90, np.uint8)
         marked = empty.copy()
         marked[8 * row : 8 * row + 8, 8 * col : 8 * col + 8] = (250, 30, 10)
-        before, after = tiny.encode_pictures([empty, marked])
+        before, after = tiny.encode_images([empty, marked])
         maps = [
             1 - (a * b).sum(-1) for a, b in zip(all_cells(before)[:-1], all_cells(after)[:-1], strict=True)
         ]
@@ -96,7 +96,7 @@ def test_the_four_attentions_are_finite_and_differ(tiny_name: str):
     maps = {}
     for attention in ("kk", "vv", "qq", "v"):
         encoder = load_clip(tiny_name, "cpu", precision="fp32", attention=attention)
-        features = encoder.encode_pictures([scene(48, 40)])[0]
+        features = encoder.encode_images([scene(48, 40)])[0]
         assert features.text_aligned.isfinite().all()
         maps[attention] = features
     for one in maps:
@@ -109,7 +109,7 @@ def test_the_four_attentions_are_finite_and_differ(tiny_name: str):
 
 def test_the_prior_can_be_left_out(tiny_name: str, tiny: ClipEncoder):
     without = load_clip(tiny_name, "cpu", precision="fp32", sigma=0)
-    one, other = (e.encode_pictures([scene(48, 40)])[0].text_aligned for e in (tiny, without))
+    one, other = (e.encode_images([scene(48, 40)])[0].text_aligned for e in (tiny, without))
     assert (one - other).abs().max() > 1e-4
     assert tiny.fingerprint != without.fingerprint
 
@@ -117,7 +117,7 @@ def test_the_prior_can_be_left_out(tiny_name: str, tiny: ClipEncoder):
 def test_random_weights_are_the_same_every_time_and_leave_the_global_seed_alone(tiny_name: str):
     state = torch.random.get_rng_state()
     first, second = (load_clip(tiny_name, "cpu", precision="fp32") for _ in range(2))
-    a, b = (e.encode_pictures([scene(32, 32)])[0].text_aligned for e in (first, second))
+    a, b = (e.encode_images([scene(32, 32)])[0].text_aligned for e in (first, second))
     assert torch.equal(a, b)
     assert torch.equal(torch.random.get_rng_state(), state)
 
@@ -135,11 +135,11 @@ def test_random_weights_are_the_same_every_time_and_leave_the_global_seed_alone(
 )
 def test_pictures_it_cannot_encode_are_refused(tiny: ClipEncoder, pictures: list[np.ndarray], message: str):
     with pytest.raises(ValueError, match=message):
-        tiny.encode_pictures(pictures)
+        tiny.encode_images(pictures)
 
 
 def test_nothing_in_gives_nothing_out(tiny: ClipEncoder):
-    assert tiny.encode_pictures([]) == []
+    assert tiny.encode_images([]) == []
     assert tiny.encode_text([]).shape == (0, 24)
 
 
@@ -216,12 +216,12 @@ def test_unknown_options_are_refused(tiny_name: str, option: dict, message: str)
 
 def test_only_the_last_few_grids_are_remembered(tiny: ClipEncoder):
     for cols in range(1, 9):
-        tiny.encode_pictures([scene(8, 8 * cols)])
+        tiny.encode_images([scene(8, 8 * cols)])
     assert len(tiny._grids) <= 4
 
 
 def test_queries_put_together_find_what_each_finds_alone(tiny: ClipEncoder):
-    (features,) = tiny.encode_pictures([scene(32, 48)])
+    (features,) = tiny.encode_images([scene(32, 48)])
     weighed = replace(parse_query("a dent in the plate"), log_weights={"blur": 4.0, "a dent": -2.0})
     queries = [parse_query("a missing screw"), parse_query("a crack in the road or a chip"), weighed]
     together = tiny.relevance_of_each(features.text_aligned, queries)

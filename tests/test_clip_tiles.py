@@ -15,7 +15,7 @@ from argus_fiftyone.encoders.clip import encoder as clip_encoder
 from argus_fiftyone.encoders.clip import tiles as clip_tiles
 from argus_fiftyone.encoders.clip.encoder import ClipEncoder
 from argus_fiftyone.encoders.clip.loading import load_clip
-from argus_fiftyone.encoders.clip.tiles import tile_starts, walk_tiles
+from argus_fiftyone.encoders.clip.tiles import tile_starts, tiled_forward
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def local_colours(pixels: torch.Tensor) -> clip_tiles.Walked:
 def test_blending_tiles_of_a_local_tower_gives_what_the_whole_gives():
     pixels = torch.rand(2, 3, 480, 704, generator=torch.Generator().manual_seed(0))
 
-    levels, aligned, _ = walk_tiles(pixels, 8, local_colours)
+    levels, aligned, _ = tiled_forward(pixels, 8, local_colours)
 
     near = levels[0][..., :3] * 2**0.5
     torch.testing.assert_close(near, local_colours(pixels)[0][0], atol=1e-5, rtol=0)
@@ -59,7 +59,7 @@ def test_blending_tiles_of_a_local_tower_gives_what_the_whole_gives():
 def seams(tiny: ClipEncoder) -> float:
     """How much larger the step to the next cell is where a tile begins than one cell before and after."""
     pictures = [scene(224, 896, seed) for seed in range(3)]
-    cells = torch.cat([features.visual[0] for features in tiny.encode_pictures(pictures)])
+    cells = torch.cat([features.visual[0] for features in tiny.encode_images(pictures)])
     step = (cells[:, 1:] - cells[:, :-1]).norm(dim=-1).mean(dim=0)
     borders = torch.tensor([start // tiny.cell for start in tile_starts(896, 224, tiny.cell)][1:])
     return float(step[borders - 1].mean() / ((step[borders - 2] + step[borders]) / 2).mean())
@@ -76,10 +76,10 @@ def test_no_seam_shows_where_tiles_end(tiny: ClipEncoder, monkeypatch: pytest.Mo
 
 def test_a_picture_up_to_the_limit_is_seen_whole(tiny: ClipEncoder, monkeypatch: pytest.MonkeyPatch):
     picture = scene(48, 64)
-    whole = tiny.encode_pictures([picture])[0]
+    whole = tiny.encode_images([picture])[0]
     monkeypatch.setattr(clip_encoder, "LARGEST_WHOLE", 64)
-    assert torch.equal(tiny.encode_pictures([picture])[0].text_aligned, whole.text_aligned)
-    assert tiny.encode_pictures([picture])[0].visual[0].shape == whole.visual[0].shape
+    assert torch.equal(tiny.encode_images([picture])[0].text_aligned, whole.text_aligned)
+    assert tiny.encode_images([picture])[0].visual[0].shape == whole.visual[0].shape
 
 
 def test_tiles_see_what_the_whole_is_too_small_for():
@@ -91,7 +91,7 @@ def test_tiles_see_what_the_whole_is_too_small_for():
     def difference(before: torch.Tensor, after: torch.Tensor) -> float:
         return float(1 - (before * after).sum(dim=-1).min())
 
-    tiled = [walk_tiles(pixels, 16, coarse)[1] for pixels in (plain, spot)]
+    tiled = [tiled_forward(pixels, 16, coarse)[1] for pixels in (plain, spot)]
     whole = [coarse(clip_tiles._at_most(pixels, 448, 16))[1] for pixels in (plain, spot)]
     assert difference(*tiled) > 2 * difference(*whole)
 

@@ -15,8 +15,8 @@ from argus_fiftyone.encoders.clip.tower import (
     can_truncate,
     fill_at_random,
     fold_quick_gelu,
+    forward_text,
     tower_config,
-    walk_text,
 )
 from argus_fiftyone.encoders.protocol import EncoderUnavailable
 
@@ -62,7 +62,7 @@ def test_the_plain_path_equals_the_model_itself(tmp_path: Path, tower: str):
     pictures = [scene(height, width, seed) for seed in range(3)]
     theirs = encoder.model.visual(encoder._pixels(pictures))
     theirs = theirs[0] if isinstance(theirs, tuple) else theirs
-    ours = torch.stack([f.picture for f in encoder.encode_pictures(pictures)])
+    ours = torch.stack([f.picture for f in encoder.encode_images(pictures)])
     assert (ours - theirs / theirs.norm(dim=-1, keepdim=True)).abs().max() < 1e-6
 
 
@@ -92,7 +92,7 @@ def test_truncating_prompts_at_the_longest_end_of_text_changes_nothing(tmp_path:
     assert can_truncate(encoder.model)
     tokens = encoder._tokenizer(PROMPTS)
     text = getattr(encoder.model, "text", encoder.model)
-    assert (walk_text(text, tokens) - encoder.model.encode_text(tokens)).abs().max() < 1e-6
+    assert (forward_text(text, tokens) - encoder.model.encode_text(tokens)).abs().max() < 1e-6
 
 
 @torch.inference_mode()
@@ -129,7 +129,7 @@ def test_open_clips_own_attention_class_is_read_like_torchs(tmp_path: Path):
         for kind in ("custom", "default")
     )
     assert type(custom.model.visual.transformer.resblocks[0].attn).__name__ == "Attention"
-    a, b = (encoder.encode_pictures([scene(48, 32)])[0].text_aligned for encoder in (custom, plain))
+    a, b = (encoder.encode_images([scene(48, 32)])[0].text_aligned for encoder in (custom, plain))
     assert torch.equal(a, b)
 
 

@@ -160,8 +160,8 @@ def test_a_checkpoint_gives_the_features_it_was_saved_with(tmp_path: Path, file:
         torch.save({"epoch": 3, "state_dict": tensors}, path)
     else:
         torch.save({f"module.{k}": v for k, v in tensors.items()}, path)
-    original = load_clip(f"{name}:random", "cpu", precision="fp32").encode_pictures([scene(32, 40)])[0]
-    loaded = load_clip(f"{name}:{path}", "cpu", precision="fp32").encode_pictures([scene(32, 40)])[0]
+    original = load_clip(f"{name}:random", "cpu", precision="fp32").encode_images([scene(32, 40)])[0]
+    loaded = load_clip(f"{name}:{path}", "cpu", precision="fp32").encode_images([scene(32, 40)])[0]
     assert torch.equal(original.text_aligned, loaded.text_aligned)
 
 

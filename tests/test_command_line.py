@@ -17,8 +17,10 @@ from typer.testing import CliRunner, Result
 
 from argus_fiftyone.command_line import app
 from argus_fiftyone.encoders import EncoderUnavailable, registry
-from argus_fiftyone.io.images import read_map, read_picture, write_png
+from argus_fiftyone.io.images import read_image
+from argus_fiftyone.io.maps import read_map
 from argus_fiftyone.io.pair_list import read_rows
+from argus_fiftyone.io.png import write_png
 from argus_fiftyone.plugin import link as plugin_link
 
 COLUMNS = "id,query,score,direction,alignment,status,error"
@@ -68,7 +70,7 @@ def test_compare_writes_heatmap_overlay_and_facts(argus, pictures, tmp_path: Pat
     assert done.exit_code == 0, done.output
     assert sorted(path.name for path in out.iterdir()) == ["heatmap.png", "overlay.png", "result.json"]
     assert read_map(out / "heatmap.png").shape == (96, 128)
-    assert read_picture(out / "overlay.png").shape == (96, 128, 3)
+    assert read_image(out / "overlay.png").shape == (96, 128, 3)
     facts = json.loads((out / "result.json").read_text())
     assert facts["query"] == "a new mark"
     assert facts["size"] == [96, 128]

@@ -13,7 +13,8 @@ from PIL import Image
 from surfaces import PASTED, compress, draw_plate, draw_surface, move, paste_object, relight, shift
 
 from argus_fiftyone.engine.compare import compare_files, compare_pictures
-from argus_fiftyone.io.images import PictureError, read_picture, write_png
+from argus_fiftyone.io.images import ImageError, read_image
+from argus_fiftyone.io.png import write_png
 from argus_fiftyone.registration.registered_pair import encoding_size
 from argus_fiftyone.settings import Settings
 from argus_fiftyone.text.query import parse_query
@@ -71,7 +72,7 @@ def test_the_after_picture_is_shown_as_read(tmp_path, size: tuple[int, int], mos
     for path in paths:
         Image.fromarray(random.integers(0, 256, (*size, 3), np.uint8)).save(path)
     shown, _ = compare_files(*paths, "", FakeTowers(), replace(SMALL, map_size=most))
-    assert np.array_equal(shown, read_picture(paths[1], most))
+    assert np.array_equal(shown, read_image(paths[1], most))
 
 
 @pytest.mark.parametrize("query", ["", "a new bolt", "a missing bolt"])
@@ -123,7 +124,7 @@ def test_files_give_what_their_pictures_give(surface, tmp_path: Path):
 
 def test_a_file_that_cannot_be_read_is_named(surface, tmp_path: Path):
     write_png(tmp_path / "before.png", surface)
-    with pytest.raises(PictureError, match=r"gone\.png: no such file"):
+    with pytest.raises(ImageError, match=r"gone\.png: no such file"):
         compare_files(tmp_path / "before.png", tmp_path / "gone.png", "", FakeTowers(), SMALL)
 
 

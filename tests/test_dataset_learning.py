@@ -9,10 +9,10 @@ import pytest
 import torch
 from fakes import SPOT, FakeEncoder, compare_by_pixels, write_list
 
-from argus_fiftyone.encoders import PictureFeatures
+from argus_fiftyone.encoders import ImageFeatures
 from argus_fiftyone.feedback.conformal import TooFewDecisionsError
 from argus_fiftyone.feedback.region_features import region_cells, similarities
-from argus_fiftyone.io.images import write_png
+from argus_fiftyone.io.png import write_png
 from argus_fiftyone.methods.common.posterior import relevance_by_prompts
 from argus_fiftyone.plugin.dataset.calibrating import calibrate_from_reviews, decided_scores
 from argus_fiftyone.plugin.dataset.computing import compute_heatmaps
@@ -36,21 +36,21 @@ class BrightnessEncoder(FakeEncoder):
     cell = 8
     temperature = 10.0
 
-    def encode_pictures(self, pictures: Sequence[np.ndarray]) -> list[PictureFeatures]:
+    def encode_images(self, pictures: Sequence[np.ndarray]) -> list[ImageFeatures]:
         return [self._features(picture) for picture in pictures]
 
-    def _features(self, picture: np.ndarray) -> PictureFeatures:
+    def _features(self, picture: np.ndarray) -> ImageFeatures:
         rows, cols = (side // self.cell for side in picture.shape[:2])
         grey = picture[..., 0].reshape(rows, self.cell, cols, self.cell).mean((1, 3)) / 255
         cells = torch.nn.functional.normalize(
             torch.tensor(np.stack([grey, 1 - grey], -1), dtype=torch.float32), dim=-1
         )
-        return PictureFeatures((cells,), cells, cells.mean((0, 1)))
+        return ImageFeatures((cells,), cells, cells.mean((0, 1)))
 
     def encode_text(self, prompts: Sequence[str]) -> torch.Tensor:
         return _understood(prompts)
 
-    def describe(self, before: PictureFeatures, after: PictureFeatures) -> tuple[torch.Tensor, torch.Tensor]:
+    def describe(self, before: ImageFeatures, after: ImageFeatures) -> tuple[torch.Tensor, torch.Tensor]:
         return before.text_aligned, after.text_aligned
 
     def relevance(self, cells: torch.Tensor, query: Query) -> torch.Tensor:

@@ -12,11 +12,11 @@ from sklearn.metrics import average_precision_score, precision_recall_curve, roc
 
 from argus_fiftyone.evaluation.metrics import (
     EvidenceHistogram,
-    fit_mask,
     pair_metrics,
     recall_cut,
     score_metrics,
 )
+from argus_fiftyone.io.masks import fit_mask
 
 SHORT = settings(max_examples=40, deadline=None)
 seeds = st.integers(0, 2**20)

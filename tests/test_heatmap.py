@@ -9,16 +9,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from argus_fiftyone.engine.heatmap import (
-    CLEARLY,
     OTHER_DIRECTION,
     VANISHED_SHARE,
     Guide,
     assemble,
-    find_regions,
     follow_edges,
-    main_direction,
     upsample,
 )
+from argus_fiftyone.engine.regions import CLEARLY, find_regions, main_direction
 
 evidences = arrays(np.float32, (6, 7), elements=st.floats(0, 1, width=32))
 directions = st.sampled_from(["appeared", "disappeared", "changed", "any"])

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from argus_fiftyone.engine.heatmap import find_regions
-from argus_fiftyone.io.images import PictureError, write_png
+from argus_fiftyone.engine.regions import find_regions
+from argus_fiftyone.io.images import ImageError
+from argus_fiftyone.io.png import write_png
 from argus_fiftyone.plugin.labels import (
     box_iou,
     carry_decisions,
@@ -83,7 +84,7 @@ def test_another_tools_heatmap_is_read_by_its_range(label: Any, expected: list[f
 
 
 def test_a_heatmap_without_its_file_says_which_file(tmp_path: Path):
-    with pytest.raises(PictureError, match=r"gone\.png: holds no map; compute it again"):
+    with pytest.raises(ImageError, match=r"gone\.png: holds no map; compute it again"):
         read_heatmap(fo.Heatmap(map_path=str(tmp_path / "gone.png")))
 
 

@@ -10,7 +10,7 @@ from argus_fiftyone.demo import PAIRS
 from argus_fiftyone.encoders.mini import weights as mini_weights
 from argus_fiftyone.encoders.mini.encoder import MiniEncoder
 from argus_fiftyone.engine.compare import compare_pictures
-from argus_fiftyone.io.images import read_picture, resize
+from argus_fiftyone.io.images import read_image, resize
 from argus_fiftyone.io.pair_list import Pair, read_pairs
 from argus_fiftyone.settings import Settings
 from argus_fiftyone.text.query import parse_query
@@ -38,7 +38,7 @@ def stitched(mini: MiniEncoder, query: str) -> np.ndarray:
     """|heatmap| of the cookie beside the screw, asked once."""
     pairs = changed_pairs()
     before, after = (
-        np.hstack([resize(read_picture(file), (SIDE, SIDE)) for file in files])
+        np.hstack([resize(read_image(file), (SIDE, SIDE)) for file in files])
         for files in ([pair.before for pair in pairs], [pair.after for pair in pairs])
     )
     return np.abs(compare_pictures(before, after, [query], mini, Settings(encoder="mini"))[0].heatmap)
@@ -56,14 +56,14 @@ def test_of_two_views_side_by_side_the_words_choose_the_one_they_mean(mini, want
 
 
 def read_whole(mini: MiniEncoder, picture: np.ndarray, novelty: torch.Tensor):
-    features = mini.encode_pictures([resize(picture, (SIDE, SIDE))])[0]
+    features = mini.encode_images([resize(picture, (SIDE, SIDE))])[0]
     cells = mini.describe(features, features)[1]
     shown = resize(picture, (SIDE, SIDE)), np.zeros((SIDE, SIDE, 3), np.uint8)
     return mini.places.read(cells, mini.places.look(features), novelty, shown)
 
 
 def test_a_thing_resembles_what_it_is_more_than_what_it_is_not(mini):
-    pictures = (read_picture(pair.after) for pair in changed_pairs())
+    pictures = (read_image(pair.after) for pair in changed_pairs())
     cookie, screw = (read_whole(mini, picture, torch.ones(80, 80)) for picture in pictures)
 
     def likeness(read, name: str) -> float:
@@ -75,7 +75,7 @@ def test_a_thing_resembles_what_it_is_more_than_what_it_is_not(mini):
 
 
 def test_what_lies_around_a_thing_does_not_name_it(mini):
-    cookie, screw = (read_picture(pair.after) for pair in changed_pairs())
+    cookie, screw = (read_image(pair.after) for pair in changed_pairs())
     novelty = torch.zeros(80, 80)
     novelty[20:60, 20:60] = 1
     framed = resize(screw, (SIDE, SIDE)).copy()
@@ -90,7 +90,7 @@ def test_what_lies_around_a_thing_does_not_name_it(mini):
 def test_all_of_a_thing_resembles_what_is_named_alike(mini):
     novelty = torch.zeros(80, 80)
     novelty[10:30, 10:30] = novelty[50:70, 40:60] = 1
-    read = read_whole(mini, read_picture(changed_pairs()[0].after), novelty)
+    read = read_whole(mini, read_image(changed_pairs()[0].after), novelty)
     likeness = mini.places.likeness(read, parse_query("a bagel"))
     assert likeness.shape == novelty.shape
     for thing in (np.s_[10:30, 10:30], np.s_[50:70, 40:60]):
@@ -120,7 +120,7 @@ def test_what_the_head_was_trained_on_is_a_change_although_a_class_has_a_like_na
 
 
 def test_places_of_novelty_outweigh_those_around_them(mini):
-    pictures = [read_picture(pair.after) for pair in changed_pairs()]
+    pictures = [read_image(pair.after) for pair in changed_pairs()]
     both = np.hstack([resize(picture, (SIDE, SIDE // 2)) for picture in pictures])
     novelty = torch.zeros(10, 10)
     novelty[4, 4] = 1

@@ -15,7 +15,7 @@ from argus_fiftyone.encoders.mini.fused import FusedTower, fused
 from argus_fiftyone.encoders.mini.text import MiniText
 from argus_fiftyone.encoders.mini.tower import MiniTower
 from argus_fiftyone.encoders.registry import load_encoder
-from argus_fiftyone.engine.cache import FeatureCache, RememberingEncoder
+from argus_fiftyone.engine.cache import CachedEncoder, FeatureCache
 
 pytestmark = pytest.mark.offline_towers
 
@@ -132,8 +132,8 @@ def test_a_remembered_picture_is_what_mini_saw(tmp_path):
         weights(needed)
     picture = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
     cache = FeatureCache(tmp_path)
-    first, again = (RememberingEncoder(load_encoder("mini", "cpu"), cache) for _ in range(2))
-    (seen,), (remembered,) = (encoder.encode_pictures([picture]) for encoder in (first, again))
+    first, again = (CachedEncoder(load_encoder("mini", "cpu"), cache) for _ in range(2))
+    (seen,), (remembered,) = (encoder.encode_images([picture]) for encoder in (first, again))
     cache.close()
     for one, other in zip(seen.visual, remembered.visual, strict=True):
         assert torch.equal(one, other)

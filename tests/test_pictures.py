@@ -15,26 +15,26 @@ from PIL import Image
 from surfaces import draw_surface
 
 from argus_fiftyone.io.images import (
+    ORIENTATION,
+    ImageError,
+    fit_within,
+    fitted_size,
+    read_image,
+    read_scaled,
+    resize,
+)
+from argus_fiftyone.io.maps import (
     MAP_ERROR,
     MAP_GRAIN,
     MAP_STEPS,
     MAP_ZERO,
-    ORIENTATION,
     ROWS_PER_CELL,
-    PictureError,
     SmoothMap,
-    fit_within,
-    fitted_size,
-    grey_png,
     read_map,
-    read_mask,
-    read_picture,
-    read_scaled,
-    resize,
     write_map,
-    write_png,
-    write_whole,
 )
+from argus_fiftyone.io.masks import read_mask
+from argus_fiftyone.io.png import grey_png, write_png, write_whole
 
 heatmaps = arrays(np.float32, (5, 7), elements=st.floats(-1, 1, width=32))
 
@@ -141,7 +141,7 @@ def test_zero_comes_back_as_exactly_zero(tmp_path: Path):
 def test_a_map_that_is_no_16_bit_picture_is_refused_by_name(tmp_path: Path):
     write_png(tmp_path / "eight.png", np.zeros((4, 4), np.uint8))
     for name in ("eight.png", "none.png"):
-        with pytest.raises(PictureError, match=rf"{name}: expected a 16-bit grey PNG"):
+        with pytest.raises(ImageError, match=rf"{name}: expected a 16-bit grey PNG"):
             read_map(tmp_path / name)
 
 
@@ -166,18 +166,18 @@ def test_writing_leaves_no_partial_file_behind(tmp_path: Path):
 def test_png_colours_come_back_in_their_order(tmp_path: Path):
     picture = draw_surface(1, 24, 32)
     write_png(tmp_path / "picture.png", picture)
-    assert np.array_equal(read_picture(tmp_path / "picture.png"), picture)
+    assert np.array_equal(read_image(tmp_path / "picture.png"), picture)
 
 
 def test_a_missing_file_is_named(tmp_path: Path):
-    with pytest.raises(PictureError, match=r"gone\.png: no such file; check the path"):
-        read_picture(tmp_path / "gone.png")
+    with pytest.raises(ImageError, match=r"gone\.png: no such file; check the path"):
+        read_image(tmp_path / "gone.png")
 
 
 def test_a_file_that_is_no_picture_is_named(tmp_path: Path):
     (tmp_path / "notes.png").write_text("not a picture at all")
-    with pytest.raises(PictureError, match=r"notes\.png: not a picture Pillow can read"):
-        read_picture(tmp_path / "notes.png")
+    with pytest.raises(ImageError, match=r"notes\.png: not a picture Pillow can read"):
+        read_image(tmp_path / "notes.png")
 
 
 @pytest.mark.parametrize("kind", ["png", "jpg", "tif"])
@@ -185,37 +185,37 @@ def test_a_torn_file_is_named(tmp_path: Path, kind: str):
     path = tmp_path / f"torn.{kind}"
     Image.fromarray(draw_surface(2, 96, 96)).save(path)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
-    with pytest.raises(PictureError, match=rf"torn\.{kind}: "):
-        read_picture(path)
+    with pytest.raises(ImageError, match=rf"torn\.{kind}: "):
+        read_image(path)
 
 
 def test_a_folder_in_the_place_of_a_picture_is_named(tmp_path: Path):
-    with pytest.raises(PictureError, match=tmp_path.name):
-        read_picture(tmp_path)
+    with pytest.raises(ImageError, match=tmp_path.name):
+        read_image(tmp_path)
 
 
 def test_an_absurdly_large_picture_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     write_png(tmp_path / "huge.png", np.zeros((64, 64, 3), np.uint8))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
-    with pytest.raises(PictureError, match=r"huge\.png: damaged or unreadable"):
-        read_picture(tmp_path / "huge.png")
+    with pytest.raises(ImageError, match=r"huge\.png: damaged or unreadable"):
+        read_image(tmp_path / "huge.png")
 
 
 def test_16_bit_grey_is_brought_to_8_bits(tmp_path: Path):
     deep = np.array([[0, 257 * 100, 65535]], np.uint16)
     write_png(tmp_path / "deep.png", deep)
-    assert read_picture(tmp_path / "deep.png")[0].tolist() == [[0] * 3, [100] * 3, [255] * 3]
+    assert read_image(tmp_path / "deep.png")[0].tolist() == [[0] * 3, [100] * 3, [255] * 3]
 
 
 def test_8_bit_grey_gets_three_equal_channels(tmp_path: Path):
     Image.fromarray(np.array([[3, 200]], np.uint8)).save(tmp_path / "grey.png")
-    assert read_picture(tmp_path / "grey.png")[0].tolist() == [[3] * 3, [200] * 3]
+    assert read_image(tmp_path / "grey.png")[0].tolist() == [[3] * 3, [200] * 3]
 
 
 def test_transparency_is_laid_on_white(tmp_path: Path):
     pixels = np.array([[[255, 0, 0, 255], [255, 0, 0, 0], [0, 0, 0, 128]]], np.uint8)
     Image.fromarray(pixels).save(tmp_path / "glass.png")
-    opaque, clear, half = read_picture(tmp_path / "glass.png")[0].tolist()
+    opaque, clear, half = read_image(tmp_path / "glass.png")[0].tolist()
     assert (opaque, clear) == ([255, 0, 0], [255, 255, 255])
     assert half == pytest.approx([127] * 3, abs=1)
 
@@ -224,7 +224,7 @@ def test_palettes_with_a_transparent_colour_are_laid_on_white(tmp_path: Path):
     image = Image.fromarray(np.array([[0, 1]], np.uint8), mode=None).convert("P")
     image.putpalette([10, 20, 30, 200, 100, 50])
     image.save(tmp_path / "palette.png", transparency=0)
-    assert read_picture(tmp_path / "palette.png")[0].tolist() == [[255] * 3, [200, 100, 50]]
+    assert read_image(tmp_path / "palette.png")[0].tolist() == [[255] * 3, [200, 100, 50]]
 
 
 @pytest.mark.parametrize(("orientation", "turns"), [(1, 0), (3, 2), (6, 3), (8, 1)])
@@ -235,7 +235,7 @@ def test_pictures_are_turned_upright_as_the_camera_says(tmp_path: Path, orientat
     path = tmp_path / "turned.png"
     Image.fromarray(stored).save(path, exif=exif)
     upright = np.rot90(stored, turns)
-    assert np.array_equal(read_picture(path), upright)
+    assert np.array_equal(read_image(path), upright)
     assert read_scaled(path, 1000)[1] == upright.shape[:2]
 
 
@@ -253,8 +253,8 @@ def test_a_large_jpeg_is_decoded_small_yet_tells_its_full_size(tmp_path: Path, o
 
 def test_reading_never_enlarges(tmp_path: Path):
     write_png(tmp_path / "small.png", np.zeros((10, 20, 3), np.uint8))
-    assert read_picture(tmp_path / "small.png", longest=500).shape == (10, 20, 3)
-    assert read_picture(tmp_path / "small.png", longest=10).shape == (5, 10, 3)
+    assert read_image(tmp_path / "small.png", longest=500).shape == (10, 20, 3)
+    assert read_image(tmp_path / "small.png", longest=10).shape == (5, 10, 3)
 
 
 def test_masks_are_inside_above_127(tmp_path: Path):

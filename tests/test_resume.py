@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from argus_fiftyone.command_line import app
 from argus_fiftyone.engine.batch import Outcome, compare_pairs
-from argus_fiftyone.io.images import read_map
+from argus_fiftyone.io.maps import read_map
 from argus_fiftyone.io.pair_list import Pair, read_pairs
 from argus_fiftyone.runs.folder import RunFolder, RunFolderError, run_pairs
 from argus_fiftyone.settings import Settings

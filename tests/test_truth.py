@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 from argus_fiftyone.evaluation.metrics import pair_metrics
-from argus_fiftyone.evaluation.report import as_table, evaluate_run, save
-from argus_fiftyone.io.images import read_map, write_map, write_png
+from argus_fiftyone.evaluation.report import as_table, save
+from argus_fiftyone.io.maps import read_map, write_map
 from argus_fiftyone.io.pair_list import PairListError, read_rows
+from argus_fiftyone.io.png import write_png
+from argus_fiftyone.runs.evaluate import evaluate_run
 
 SPOT = np.s_[10:20, 10:30]
 

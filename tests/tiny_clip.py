@@ -50,7 +50,7 @@ def golden_features(folder: Path) -> dict[str, np.ndarray]:
     name, found = register(folder, "argus-golden"), {}
     for attention in ("kk", "vv", "qq", "v"):
         encoder = load_clip(name, "cpu", attention=attention, precision="fp32", sigma=2.0)
-        features = encoder.encode_pictures([scene(48, 64)])[0]
+        features = encoder.encode_images([scene(48, 64)])[0]
         found[f"text_aligned_{attention}"] = features.text_aligned.numpy()
     found |= {f"visual_{i}": level.numpy() for i, level in enumerate(features.visual)}
     return found | {"picture": features.picture.numpy(), "text": encoder.encode_text(PROMPTS).numpy()}

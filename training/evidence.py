@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from argus_fiftyone.encoders.mini import encoder as mini
-from argus_fiftyone.io import images as pictures
+from argus_fiftyone.io.images import read_image, resize
+from argus_fiftyone.io.masks import read_mask
 from argus_fiftyone.methods.common.soft_alignment import SeenPair, see
 from training.features import MAPS
 
@@ -57,10 +58,10 @@ class PairReader:
         return SeenPair(**grouped, evidence=maps["evidence"])
 
     def _read(self, row: Row) -> SeenPair:
-        after = pictures.read_picture(row["after"])
+        after = read_image(row["after"])
         scale = LONGEST / max(after.shape[:2])
         size = tuple(max(round(side * scale / 32), 1) * 32 for side in after.shape[:2])
-        both = [pictures.resize(p, (size[0], size[1])) for p in (pictures.read_picture(row["before"]), after)]
+        both = [resize(p, (size[0], size[1])) for p in (read_image(row["before"]), after)]
         stages = self.encoder.stages(both)
         return see([stage[:1] for stage in stages], [stage[1:] for stage in stages])
 
@@ -88,7 +89,7 @@ class PairReader:
 
 def mask_cells(row: Row, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """(changed, surely unchanged) cells, bool; cells near a mask are neither."""
-    mask = torch.from_numpy(pictures.read_mask(row["mask"]).astype(np.float32))[None, None]
+    mask = torch.from_numpy(read_mask(row["mask"]).astype(np.float32))[None, None]
     share = functional.adaptive_max_pool2d(mask, size)[0, 0]
     near = functional.max_pool2d(share[None, None], 5, 1, 2)[0, 0]
     return (share > 0).numpy(), (near == 0).numpy()

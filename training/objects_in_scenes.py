@@ -27,7 +27,9 @@ from argus_fiftyone.encoders.registry import load_encoder
 from argus_fiftyone.engine.answers import answer
 from argus_fiftyone.engine.compare import see
 from argus_fiftyone.engine.workers import in_pieces
-from argus_fiftyone.io import images as pictures
+from argus_fiftyone.io.images import read_image, resize
+from argus_fiftyone.io.masks import read_mask
+from argus_fiftyone.io.png import write_png
 from argus_fiftyone.registration.registered_pair import at_encoding_size
 from argus_fiftyone.settings import Settings
 from benchmarks.measuring import turned
@@ -78,7 +80,7 @@ def by_the_engine(
     encoder, settings = load_encoder("mini"), Settings(encoder="mini")
     found: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for row, name in scenes(pairs_csv, seed, objects):
-        before, after = (pictures.read_picture(row[when]) for when in ("before", "after"))
+        before, after = (read_image(row[when]) for when in ("before", "after"))
         sized = at_encoding_size(before, after, encoder.cell, settings.resolution)
         evidence = in_pieces(partial(see, sized, encoder))
         pasted = (before != after).any(axis=2)
@@ -101,13 +103,11 @@ def scenes(pairs_csv: Path, seed: int, objects: str) -> Iterator[tuple[Row, str]
     """Pairs without and with two objects, and what the one on the left is called."""
     rng = np.random.default_rng(seed)
     named = CUT_OUTS[objects](pairs_csv)
-    empty = [
-        pictures.read_picture(row["before"]) for row in rows_of(pairs_csv, ("oxford_affine",), "nochange")
-    ]
+    empty = [read_image(row["before"]) for row in rows_of(pairs_csv, ("oxford_affine",), "nochange")]
     with tempfile.TemporaryDirectory() as folder:
         for number in range(PAIRS):
             first, second = rng.choice(len(named), 2, replace=False)
-            scene = pictures.resize(empty[rng.integers(len(empty))], SIZE)
+            scene = resize(empty[rng.integers(len(empty))], SIZE)
             cut = [named[first][1], named[second][1]]
             yield _written(Path(folder) / "scene", number, scene, cut), named[first][0]
 
@@ -116,7 +116,7 @@ def painted(pairs_csv: Path) -> list[tuple[str, np.ndarray]]:
     """(name, RGBA) of objects that were painted into pictures, cut out along their masks."""
     made = []
     for row in rows_of(pairs_csv, ("magicbrush",)):
-        mask = pictures.read_mask(row["mask"])
+        mask = read_mask(row["mask"])
         if not (OPENING.match(row["query"]) and mask.any()) or " the hydrant on" in row["query"]:
             continue
         noun = REST.sub("", OPENING.sub("", row["query"]))
@@ -131,7 +131,7 @@ def photographed(pairs_csv: Path) -> list[tuple[str, np.ndarray]]:
         told = MOVED.fullmatch(row["id"])
         if not told or told["name"] in made:
             continue
-        mask = _moved_to(pictures.read_mask(row["mask"]), told["was"], told["now"])
+        mask = _moved_to(read_mask(row["mask"]), told["was"], told["now"])
         if mask.any():
             made[told["name"]] = _cut_out(row, mask)
     return [(_named(name.replace("-", " ")), patch) for name, patch in made.items()]
@@ -163,7 +163,7 @@ def _end(was: str, now: str) -> tuple[int, int]:
 def _cut_out(row: Row, mask: np.ndarray) -> np.ndarray:
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return np.dstack([pictures.read_picture(row["after"])[box], mask[box].astype(np.uint8) * 255])
+    return np.dstack([read_image(row["after"])[box], mask[box].astype(np.uint8) * 255])
 
 
 CUT_OUTS = {"photographed": photographed, "painted": painted}
@@ -182,7 +182,7 @@ def _written(folder: Path, number: int, scene: np.ndarray, cut: list[np.ndarray]
         spot[:] = spot * (1 - alpha) + small[..., :3] * alpha
     for part, picture in (("before", scene), ("after", after)):
         (folder / part).mkdir(parents=True, exist_ok=True)
-        pictures.write_png(folder / part / f"{number}.png", picture)
+        write_png(folder / part / f"{number}.png", picture)
     return {
         "id": "",
         "before": str(folder / f"before/{number}.png"),

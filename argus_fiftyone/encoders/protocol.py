@@ -13,7 +13,7 @@ from argus_fiftyone.text.query import Query
 
 
 @dataclass(frozen=True)
-class PictureFeatures:
+class ImageFeatures:
     """What an encoder sees in one picture.
 
     Attributes:
@@ -37,7 +37,7 @@ class PlaceReader(Protocol):
     levels: tuple[int, ...]
     """Visual levels by whose likeness a picture of two scenes falls apart."""
 
-    def look(self, features: PictureFeatures) -> torch.Tensor:
+    def look(self, features: ImageFeatures) -> torch.Tensor:
         """What is kept of a picture to be read when someone asks: [rows, cols, dim]."""
         ...
 
@@ -98,7 +98,7 @@ class Encoder(Protocol):
         """What it can say of places; None: a picture counts as one scene, and only changes are named."""
         ...
 
-    def encode_pictures(self, pictures: Sequence[np.ndarray]) -> list[PictureFeatures]:
+    def encode_images(self, pictures: Sequence[np.ndarray]) -> list[ImageFeatures]:
         """Features of pictures of one common size.
 
         Args:
@@ -124,7 +124,7 @@ class Encoder(Protocol):
         """How far the towers know these wordings, in [0, 1]; 0 for nonsense and for no words."""
         ...
 
-    def describe(self, before: PictureFeatures, after: PictureFeatures) -> tuple[torch.Tensor, torch.Tensor]:
+    def describe(self, before: ImageFeatures, after: ImageFeatures) -> tuple[torch.Tensor, torch.Tensor]:
         """Cells that words can be held against, for what the before and the after picture show.
 
         Returns:

@@ -13,18 +13,12 @@ import torch
 from argus_fiftyone.encoders import Encoder, PlaceReader
 from argus_fiftyone.engine.calibration import FLOOR, as_evidence, gate, in_step, pair_score, strongest_cells
 from argus_fiftyone.engine.features import Evidence
-from argus_fiftyone.engine.heatmap import (
-    Direction,
-    Guide,
-    Region,
-    assemble,
-    find_regions,
-    follow_edges,
-    main_direction,
-)
+from argus_fiftyone.engine.heatmap import Guide, assemble, follow_edges
+from argus_fiftyone.engine.regions import Direction, Region, find_regions, main_direction
 from argus_fiftyone.engine.workers import side_by_side
-from argus_fiftyone.io.images import MAP_ERROR, SmoothMap, fitted_size
-from argus_fiftyone.io.pair_list import SAME_FRAME
+from argus_fiftyone.io.images import fitted_size
+from argus_fiftyone.io.maps import MAP_ERROR, SmoothMap
+from argus_fiftyone.io.pair_list import IDENTITY_HOMOGRAPHY
 from argus_fiftyone.methods.common.distances import Difference, enlarge
 from argus_fiftyone.methods.common.posterior import relevance_of_each
 from argus_fiftyone.methods.common.query_weighting import (
@@ -67,7 +61,7 @@ class Comparison:
     regions: list[Region] = field(default_factory=list)
     query_support: float = 1.0
     encoder: str = ""
-    warp: tuple[float, ...] = SAME_FRAME
+    warp: tuple[float, ...] = IDENTITY_HOMOGRAPHY
 
     @cached_property
     def heatmap(self) -> np.ndarray:

@@ -21,11 +21,11 @@ from itertools import islice
 
 import torch
 
-from argus_fiftyone.encoders import Encoder, PictureFeatures
+from argus_fiftyone.encoders import Encoder, ImageFeatures
 from argus_fiftyone.engine.answers import Comparison, answer
 from argus_fiftyone.engine.cache import (
+    CachedEncoder,
     FeatureCache,
-    RememberingEncoder,
     evidence_entry,
     evidence_of,
     pair_key,
@@ -33,7 +33,7 @@ from argus_fiftyone.engine.cache import (
 from argus_fiftyone.engine.features import Evidence, weigh
 from argus_fiftyone.engine.workers import one_core_threads
 from argus_fiftyone.io.pair_list import Pair
-from argus_fiftyone.registration.registered_pair import Prepared, prepare_files
+from argus_fiftyone.registration.registered_pair import RegisteredPair, prepare_files
 from argus_fiftyone.settings import Settings
 from argus_fiftyone.text.query import Query, parse_query
 
@@ -85,7 +85,7 @@ def compare_pairs(
             ARGUS_CACHE names, if it names one.
     """
     cache = cache or FeatureCache.from_environment()
-    remembering = RememberingEncoder(encoder, cache)
+    remembering = CachedEncoder(encoder, cache)
     on_cpu = remembering.device.type == "cpu"
     batch = batch or (CUDA_BATCH if remembering.device.type == "cuda" else 1)
     lanes = lanes or (min(MOST_LANES, torch.get_num_threads()) if on_cpu else 1)
@@ -114,7 +114,7 @@ class _Slot:
     """
 
     pair: Pair
-    prepared: Future[Prepared | Evidence] = field(default_factory=Future)
+    prepared: Future[RegisteredPair | Evidence] = field(default_factory=Future)
     outcome: Future[Outcome] = field(default_factory=Future)
     key: str | None = None
     submitted: bool = False
@@ -149,7 +149,7 @@ def _stream(
 class _Work:
     """The stages of one run, each called in threads of its own."""
 
-    encoder: RememberingEncoder
+    encoder: CachedEncoder
     settings: Settings
     queries: list[Query]
     batch: int
@@ -157,7 +157,7 @@ class _Work:
     cache: FeatureCache | None
     choosing: threading.Lock = field(default_factory=threading.Lock)
 
-    def prepare(self, slot: _Slot) -> Prepared | Evidence:
+    def prepare(self, slot: _Slot) -> RegisteredPair | Evidence:
         """Read and align a pair, or take its evidence from the cache."""
         pair, resolution = slot.pair, self.settings.resolution
         if self.cache:
@@ -184,8 +184,10 @@ class _Work:
         """Encode slots of one size together, and hand each on to the answering thread."""
         try:
             ready = [slot.prepared.result() for slot in slots]
-            pictures = [picture for one in ready if isinstance(one, Prepared) for picture in one.pictures]
-            features = iter(self.encoder.encode_pictures(pictures) if pictures else [])
+            pictures = [
+                picture for one in ready if isinstance(one, RegisteredPair) for picture in one.pictures
+            ]
+            features = iter(self.encoder.encode_images(pictures) if pictures else [])
         except Exception as error:  # whatever is wrong with one pair must not sink the others
             if len(slots) == 1:
                 slots[0].outcome.set_result(failure(slots[0].pair, error))
@@ -194,13 +196,13 @@ class _Work:
                 self.encode([slot])
             return
         for slot, one in zip(slots, ready, strict=True):
-            seen = (next(features), next(features)) if isinstance(one, Prepared) else ()
+            seen = (next(features), next(features)) if isinstance(one, RegisteredPair) else ()
             self.weigh(slot, one, *seen)
 
-    def weigh(self, slot: _Slot, ready: Prepared | Evidence, *seen: PictureFeatures) -> None:
+    def weigh(self, slot: _Slot, ready: RegisteredPair | Evidence, *seen: ImageFeatures) -> None:
         """Turn features into evidence, keep it, and hand it on to the answering thread."""
         try:
-            if isinstance(ready, Prepared):
+            if isinstance(ready, RegisteredPair):
                 before, after = seen
                 evidence = weigh(ready, before, after, self.encoder)
                 if self.cache and slot.key:
@@ -224,7 +226,7 @@ class _Work:
 def _shape(slot: _Slot) -> tuple[int, ...] | None:
     """The size at which a pair is to be encoded; None if it is not."""
     ready = None if slot.prepared.exception() else slot.prepared.result()
-    return ready.after.shape if isinstance(ready, Prepared) else None
+    return ready.after.shape if isinstance(ready, RegisteredPair) else None
 
 
 def failure(pair: Pair, error: BaseException) -> Outcome:

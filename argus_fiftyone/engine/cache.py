@@ -25,7 +25,7 @@ from diskcache.core import MODE_PICKLE
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from argus_fiftyone.encoders import Encoder, PictureFeatures
+from argus_fiftyone.encoders import Encoder, ImageFeatures
 from argus_fiftyone.engine.features import Evidence
 from argus_fiftyone.methods.common.distances import Difference
 from argus_fiftyone.methods.common.posterior import relevance_of_each
@@ -124,7 +124,7 @@ class _BytesOnly(diskcache.Disk):
         return None if mode == MODE_PICKLE else super().fetch(mode, filename, value, read)
 
 
-class RememberingEncoder:
+class CachedEncoder:
     """An encoder that is asked nothing twice: each prompt once, and with a cache each picture once.
 
     Pictures may be asked for in several threads: who wants one that another is at work on, waits.
@@ -144,10 +144,10 @@ class RememberingEncoder:
         self._prompts: dict[str, torch.Tensor] = {}
         self._support: dict[tuple[str, ...], float] = {}
 
-    def encode_pictures(self, pictures: Sequence[np.ndarray]) -> list[PictureFeatures]:
-        """See `Encoder.encode_pictures`."""
+    def encode_images(self, pictures: Sequence[np.ndarray]) -> list[ImageFeatures]:
+        """See `Encoder.encode_images`."""
         if self._cache is None:
-            return self._encoder.encode_pictures(pictures)
+            return self._encoder.encode_images(pictures)
         keys = [_digest(self.identity, str(picture.shape), picture.tobytes()) for picture in pictures]
         with ExitStack() as held:
             # In one order everywhere, so that two threads never wait for each other.
@@ -182,7 +182,7 @@ class RememberingEncoder:
             self._support[asked] = self._encoder.understands(asked)
         return self._support[asked]
 
-    def describe(self, before: PictureFeatures, after: PictureFeatures) -> tuple[torch.Tensor, torch.Tensor]:
+    def describe(self, before: ImageFeatures, after: ImageFeatures) -> tuple[torch.Tensor, torch.Tensor]:
         """See `Encoder.describe`."""
         return self._encoder.describe(before, after)
 
@@ -194,12 +194,12 @@ class RememberingEncoder:
         """See `ReadsTogether`."""
         return relevance_of_each(self._encoder, cells, queries)
 
-    def _encode_apart(self, pictures: list[np.ndarray]) -> list[PictureFeatures]:
+    def _encode_apart(self, pictures: list[np.ndarray]) -> list[ImageFeatures]:
         if self.device.type != "cpu":
-            return self._encoder.encode_pictures(pictures) if pictures else []
-        return [self._encoder.encode_pictures([picture])[0] for picture in pictures]
+            return self._encoder.encode_images(pictures) if pictures else []
+        return [self._encoder.encode_images([picture])[0] for picture in pictures]
 
-    def _known(self, key: str) -> PictureFeatures | None:
+    def _known(self, key: str) -> ImageFeatures | None:
         entry = self._cache.get(key) if self._cache else None
         return _features_of(entry[0], self.device) if entry else None
 
@@ -259,7 +259,7 @@ def encoder_identity(encoder: Encoder) -> str:
     """
     side = 4 * encoder.cell
     picture = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
-    seen = encoder.encode_pictures([picture])[0].picture.float().cpu().numpy()
+    seen = encoder.encode_images([picture])[0].picture.float().cpu().numpy()
     declared = f"{encoder.name} {getattr(encoder, 'fingerprint', '')}"
     return _digest(declared, _code_of(PACKAGE / "encoders"), np.round(seen, 2).tobytes())
 
@@ -275,15 +275,15 @@ def _code_of(folder: Path) -> str:
     return _digest(*(part for each in named for part in each))
 
 
-def _features_entry(features: PictureFeatures) -> Entry:
+def _features_entry(features: ImageFeatures) -> Entry:
     levels = {f"visual_{number}": level for number, level in enumerate(features.visual)}
     return levels | {"text_aligned": features.text_aligned, "picture": features.picture}, {}
 
 
-def _features_of(tensors: dict[str, torch.Tensor], device: torch.device) -> PictureFeatures:
+def _features_of(tensors: dict[str, torch.Tensor], device: torch.device) -> ImageFeatures:
     there = {name: tensor.to(device) for name, tensor in tensors.items()}
     levels = tuple(there[f"visual_{number}"] for number in range(len(there) - 2))
-    return PictureFeatures(levels, there["text_aligned"], there["picture"])
+    return ImageFeatures(levels, there["text_aligned"], there["picture"])
 
 
 def _digest(*parts: str | bytes) -> str:

@@ -10,15 +10,15 @@ from typing import TypeVar
 
 import numpy as np
 
-from argus_fiftyone.encoders import Encoder, PictureFeatures
+from argus_fiftyone.encoders import Encoder, ImageFeatures
 from argus_fiftyone.encoders.protocol import one_by_one
 from argus_fiftyone.engine.answers import Comparison, answer
 from argus_fiftyone.engine.features import Evidence, weigh
 from argus_fiftyone.engine.workers import free_cores, in_pieces, side_by_side
-from argus_fiftyone.io.images import read_picture, resize
+from argus_fiftyone.io.images import read_image, resize
 from argus_fiftyone.registration.registered_pair import (
-    Prepared,
-    Sized,
+    RegisteredPair,
+    ResizedPair,
     at_encoding_size,
     encoding_size,
     read_for,
@@ -39,7 +39,7 @@ def compare_files(
     """Compare two files; the after picture as read, and the comparison.
 
     Raises:
-        PictureError: if either file cannot be read.
+        ImageError: if either file cannot be read.
     """
     cell, resolution, longest = encoder.cell, settings.resolution, settings.map_size
 
@@ -49,10 +49,10 @@ def compare_files(
         )
         # What was decoded whole need not be decoded again to be shown.
         whole = new.shape[:2] == size and max(size) <= longest
-        shown = None if whole else beside.submit(read_picture, after, longest)
+        shown = None if whole else beside.submit(read_image, after, longest)
         target = encoding_size(size, cell, resolution)
         small = side_by_side([partial(resize, picture, target) for picture in (old, new)])
-        pair = Sized(small[0], small[1], size)
+        pair = ResizedPair(small[0], small[1], size)
         comparison = answer(see(pair, encoder), [query], encoder, settings)[0]
         return shown.result() if shown else new, comparison
 
@@ -82,27 +82,29 @@ def _walked(walk: Callable[[], T], encoder: Encoder) -> T:
     return in_pieces(walk) if one_by_one(encoder) else walk()
 
 
-def see(pair: Sized, encoder: Encoder) -> Evidence:
+def see(pair: ResizedPair, encoder: Encoder) -> Evidence:
     """The visual half of the corridor: align, encode both pictures and weigh what differs."""
     early = one_by_one(encoder) and free_cores() > 1
     prepared, old, new = (_encoded_early if early else _encoded)(pair, encoder)
     return weigh(prepared, old, new, encoder)
 
 
-def _encoded(pair: Sized, encoder: Encoder) -> tuple[Prepared, PictureFeatures, PictureFeatures]:
+def _encoded(pair: ResizedPair, encoder: Encoder) -> tuple[RegisteredPair, ImageFeatures, ImageFeatures]:
     prepared = pair.aligned()
-    old, new = encoder.encode_pictures(prepared.pictures)
+    old, new = encoder.encode_images(prepared.pictures)
     return prepared, old, new
 
 
-def _encoded_early(pair: Sized, encoder: Encoder) -> tuple[Prepared, PictureFeatures, PictureFeatures]:
+def _encoded_early(
+    pair: ResizedPair, encoder: Encoder
+) -> tuple[RegisteredPair, ImageFeatures, ImageFeatures]:
     """The same, the after picture encoded while the before picture is brought into its frame."""
 
-    def aligned() -> tuple[Prepared, list[PictureFeatures]]:
+    def aligned() -> tuple[RegisteredPair, list[ImageFeatures]]:
         prepared = pair.aligned()
         stays = prepared.after is pair.after
-        return prepared, encoder.encode_pictures(prepared.pictures[:1] if stays else prepared.pictures)
+        return prepared, encoder.encode_images(prepared.pictures[:1] if stays else prepared.pictures)
 
-    (prepared, seen), early = side_by_side([aligned, lambda: encoder.encode_pictures([pair.after])])
+    (prepared, seen), early = side_by_side([aligned, lambda: encoder.encode_images([pair.after])])
     old, new, *_ = [*seen, *early]
     return prepared, old, new

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import torch
 
-from argus_fiftyone.encoders import Encoder, PictureFeatures, PlaceReader
+from argus_fiftyone.encoders import Encoder, ImageFeatures, PlaceReader
 from argus_fiftyone.engine.calibration import above_normal, pixel_factor, smooth
 from argus_fiftyone.engine.workers import side_by_side
 from argus_fiftyone.io.images import resize
@@ -20,7 +20,7 @@ from argus_fiftyone.methods.common.distances import (
     pixel_difference,
 )
 from argus_fiftyone.methods.common.partition import each_scene, two_scenes
-from argus_fiftyone.registration.registered_pair import Prepared
+from argus_fiftyone.registration.registered_pair import RegisteredPair
 
 MIDDLE_LEVEL = 2
 """The visual level that scores a pair; stride 16 of `mini`."""
@@ -55,7 +55,7 @@ class Evidence:
     pictures: tuple[np.ndarray, ...] = ()
 
 
-def weigh(prepared: Prepared, old: PictureFeatures, new: PictureFeatures, encoder: Encoder) -> Evidence:
+def weigh(prepared: RegisteredPair, old: ImageFeatures, new: ImageFeatures, encoder: Encoder) -> Evidence:
     """Difference, pixels where they count, what is normal removed."""
     alignment, grid = prepared.alignment, new.visual[0].shape[:2]
     text_aligned, (difference, middle), scene, pixels, guide = side_by_side(
@@ -84,11 +84,11 @@ def weigh(prepared: Prepared, old: PictureFeatures, new: PictureFeatures, encode
     )
 
 
-def _scene(new: PictureFeatures, places: PlaceReader | None, grid: tuple[int, ...]) -> np.ndarray:
+def _scene(new: ImageFeatures, places: PlaceReader | None, grid: tuple[int, ...]) -> np.ndarray:
     return two_scenes([new.visual[number] for number in places.levels] if places else [], grid)
 
 
-def _pixels(prepared: Prepared, grid: tuple[int, ...]) -> np.ndarray:
+def _pixels(prepared: RegisteredPair, grid: tuple[int, ...]) -> np.ndarray:
     return pixel_difference(resize(prepared.alignment.before, grid), resize(prepared.after, grid))
 
 
@@ -106,9 +106,7 @@ def _novelty(
     return Difference(*sides)
 
 
-def _differences(
-    old: PictureFeatures, new: PictureFeatures, encoder: Encoder
-) -> tuple[Difference, Difference]:
+def _differences(old: ImageFeatures, new: ImageFeatures, encoder: Encoder) -> tuple[Difference, Difference]:
     """Novelty over all levels, and on one level only, whose peaks tell nuisance from change best."""
     levels = level_novelties(old.visual, new.visual)
     middle = levels[min(MIDDLE_LEVEL, len(levels) - 1)]

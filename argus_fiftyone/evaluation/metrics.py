@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 from scipy.integrate import trapezoid
 
+from argus_fiftyone.io.masks import fit_mask
+
 BINS = 65536
 
 
@@ -151,13 +153,6 @@ def pair_metrics(evidence: np.ndarray, mask: np.ndarray, threshold: float) -> Pa
         pointing=_points_at(evidence, mask),
         iou=float((shown & mask).sum() / union) if mask.any() else float("nan"),
     )
-
-
-def fit_mask(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """The mask at another size, nearest neighbour, bool."""
-    if mask.shape == shape:
-        return mask.astype(bool)
-    return cv2.resize(mask.astype(np.uint8), (shape[1], shape[0]), interpolation=cv2.INTER_NEAREST) > 0
 
 
 def _points_at(evidence: np.ndarray, mask: np.ndarray) -> float:

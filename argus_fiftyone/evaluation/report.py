@@ -1,10 +1,9 @@
-"""A run's maps and scores against masks and labels, per source and as a macro average."""
+"""Maps and scores against masks and labels, per source and as a macro average."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections import defaultdict
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,12 +12,9 @@ import numpy as np
 from argus_fiftyone.evaluation.metrics import (
     EvidenceHistogram,
     PairMetrics,
-    fit_mask,
-    pair_metrics,
     score_metrics,
 )
-from argus_fiftyone.io.images import PictureError, read_map, read_mask, write_whole
-from argus_fiftyone.io.pair_list import PairListError, read_rows
+from argus_fiftyone.io.png import write_whole
 
 CIRCULAR = ("whatsup", "magicbrush", "ui_screens")
 """Sources whose masks come from a pixel difference: a pixel difference would win there by construction."""
@@ -55,7 +51,7 @@ class SourceReport:
 
 
 @dataclass
-class _Gathered:
+class Gathered:
     """What one pass over a source collects."""
 
     pixels: EvidenceHistogram
@@ -64,52 +60,7 @@ class _Gathered:
     changed: list[bool]
 
 
-def evaluate_run(pairs_csv: Path, folder: Path, threshold: float) -> dict:
-    """Evaluate what `argus run` wrote, one map at a time.
-
-    Args:
-        pairs_csv: needs id, mask and label; source is optional.
-        folder: holds maps/ and scores.csv of a run with one query.
-
-    Raises:
-        PairListError: if either table lacks something, or nothing in them matches.
-    """
-    truth = {row["id"]: row for row in read_rows(pairs_csv, ("id", "mask", "label"))}
-    scores = read_rows(folder / "scores.csv", ("id", "score", "status"))
-    if len({row["id"] for row in scores}) < len(scores):
-        raise PairListError(f"{folder}/scores.csv holds several queries per pair; evaluate runs of one query")
-    gathered: dict[str, _Gathered] = defaultdict(lambda: _Gathered(EvidenceHistogram(), [], [], []))
-    skipped = []
-    for row in scores:
-        if row["status"] != "ok" or row["id"] not in truth:
-            skipped.append(row["id"])
-            continue
-        _gather(gathered, truth[row["id"]], row, pairs_csv.parent, folder, threshold)
-    if not gathered:
-        raise PairListError(f"no pair of {folder}/scores.csv ran and is listed in {pairs_csv}")
-    return _report(gathered, threshold, skipped)
-
-
-def _gather(
-    gathered: dict, truth: dict[str, str], row: dict[str, str], root: Path, folder: Path, threshold: float
-) -> None:
-    source = gathered[truth.get("source") or "all"]
-    changed = truth["label"] == "change"
-    source.scores.append(float(row["score"]))
-    source.changed.append(changed)
-    if not truth["mask"]:
-        return
-    try:
-        evidence = np.abs(read_map(folder / "maps" / f"{row['id']}.png"))
-        mask = fit_mask(read_mask(root / truth["mask"]), evidence.shape)
-    except PictureError as error:
-        raise PairListError(str(error)) from None
-    source.pixels.add(evidence, mask)
-    if mask.any():
-        source.pairs.append(pair_metrics(evidence, mask, threshold))
-
-
-def _report(gathered: dict[str, _Gathered], threshold: float, skipped: list[str]) -> dict:
+def build_report(gathered: dict[str, Gathered], threshold: float, skipped: list[str]) -> dict:
     headline = [name for name in gathered if name not in CIRCULAR]
     pooled = [
         np.concatenate([getattr(gathered[name], part) for name in headline or gathered])
@@ -139,7 +90,7 @@ def _report(gathered: dict[str, _Gathered], threshold: float, skipped: list[str]
     }
 
 
-def _source_report(name: str, part: _Gathered, threshold: float, cut: float) -> SourceReport:
+def _source_report(name: str, part: Gathered, threshold: float, cut: float) -> SourceReport:
     scores, changed = np.array(part.scores), np.array(part.changed, bool)
     has_masks = bool(part.pairs)
     nan = float("nan")

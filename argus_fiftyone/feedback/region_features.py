@@ -31,10 +31,10 @@ def region_cells(
         resolution: long side in pixels at which the pair is encoded, as in its run.
 
     Raises:
-        PictureError: if a picture cannot be read.
+        ImageError: if a picture cannot be read.
     """
     prepared = prepare_files(before, after, encoder.cell, resolution)
-    old, new = encoder.encode_pictures(prepared.pictures)
+    old, new = encoder.encode_images(prepared.pictures)
     sides = encoder.describe(old, new)
     return [_cut(sides[0 if was else 1], box) for box, was in zip(boxes, gone, strict=True)]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 NEEDED = ("id", "before", "after")
-SAME_FRAME = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+IDENTITY_HOMOGRAPHY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 """The warp of a pair that needs none: the unit matrix, row by row."""
 
 

@@ -17,20 +17,11 @@ import cv2
 import fiftyone as fo
 import numpy as np
 
-from argus_fiftyone.engine.heatmap import Region
-from argus_fiftyone.io.images import (
-    MAP_STEPS,
-    MAP_ZERO,
-    PictureError,
-    SmoothMap,
-    grey_png,
-    map_levels,
-    map_png,
-    read_map,
-    read_mask,
-    write_png,
-    write_whole,
-)
+from argus_fiftyone.engine.regions import Region
+from argus_fiftyone.io.images import ImageError
+from argus_fiftyone.io.maps import MAP_STEPS, MAP_ZERO, SmoothMap, map_levels, map_png, read_map
+from argus_fiftyone.io.masks import read_mask
+from argus_fiftyone.io.png import grey_png, write_png, write_whole
 
 Label: TypeAlias = Any
 """A FiftyOne label. It types their attributes as database fields, which no checker can follow."""
@@ -76,7 +67,7 @@ def read_heatmap(label: Label) -> np.ndarray:
     range, or to [-1, 1] where the range goes below 0.
 
     Raises:
-        PictureError: if the file is missing or holds no map.
+        ImageError: if the file is missing or holds no map.
     """
     signed = label["signed_map_path"] if label.has_field("signed_map_path") else None
     if signed and Path(signed).is_file():
@@ -88,7 +79,7 @@ def read_heatmap(label: Label) -> np.ndarray:
 def _read_levels(path: str | None) -> np.ndarray:
     levels = cv2.imread(path, cv2.IMREAD_UNCHANGED) if path else None
     if levels is None:
-        raise PictureError(f"{path or 'heatmap label'}: holds no map; compute it again or check the path")
+        raise ImageError(f"{path or 'heatmap label'}: holds no map; compute it again or check the path")
     return levels[..., 0] if levels.ndim == 3 else levels
 
 
@@ -183,7 +174,7 @@ def truth_label(mask_file: Path, folder: Path, pair_id: str) -> Label:
     otherwise a copy that does goes into the folder.
 
     Raises:
-        PictureError: if the file is missing or no picture.
+        ImageError: if the file is missing or no picture.
     """
     levels = cv2.imread(str(mask_file), cv2.IMREAD_UNCHANGED)
     if levels is not None and levels.ndim == 2 and np.isin(levels, (0, 255)).all():

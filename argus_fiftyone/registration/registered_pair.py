@@ -13,7 +13,7 @@ from argus_fiftyone.registration.exposure import match_exposure
 
 
 @dataclass(frozen=True)
-class Prepared:
+class RegisteredPair:
     """A pair on its way to the encoder, both pictures of one size.
 
     Attributes:
@@ -33,31 +33,31 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class Sized:
+class ResizedPair:
     """A pair at the size of encoding, not yet aligned.
 
     Attributes:
         before, after: uint8 [height, width, 3] RGB.
-        size: as `Prepared.size`.
+        size: as `RegisteredPair.size`.
     """
 
     before: np.ndarray
     after: np.ndarray
     size: tuple[int, int]
 
-    def aligned(self) -> Prepared:
+    def aligned(self) -> RegisteredPair:
         """The pair in one frame and at one exposure; most often the after picture is left as it is."""
         alignment, after = _evenly_exposed(align(self.before, self.after), self.after)
-        return Prepared(alignment, after, self.size)
+        return RegisteredPair(alignment, after, self.size)
 
 
 def prepare_files(
     before: str | os.PathLike[str], after: str | os.PathLike[str], cell: int, resolution: int
-) -> Prepared:
+) -> RegisteredPair:
     """Read two files no larger than the encoder needs them, and align.
 
     Raises:
-        PictureError: if either file cannot be read.
+        ImageError: if either file cannot be read.
     """
     (old, _), (new, size) = (read_for(cell, resolution, path) for path in (before, after))
     return prepare(old, new, cell, resolution, size)
@@ -67,7 +67,7 @@ def read_for(cell: int, resolution: int, path: str | os.PathLike[str]) -> tuple[
     """A picture no larger than the encoder needs it, and the (height, width) the file has.
 
     Raises:
-        PictureError: if the file cannot be read.
+        ImageError: if the file cannot be read.
     """
     # One cell more, since the short side may be rounded up to a whole cell.
     return read_scaled(path, resolution + cell)
@@ -75,14 +75,14 @@ def read_for(cell: int, resolution: int, path: str | os.PathLike[str]) -> tuple[
 
 def prepare(
     before: np.ndarray, after: np.ndarray, cell: int, resolution: int, size: tuple[int, int] | None = None
-) -> Prepared:
+) -> RegisteredPair:
     """Bring two pictures to one size and one frame; see `at_encoding_size`."""
     return at_encoding_size(before, after, cell, resolution, size).aligned()
 
 
 def at_encoding_size(
     before: np.ndarray, after: np.ndarray, cell: int, resolution: int, size: tuple[int, int] | None = None
-) -> Sized:
+) -> ResizedPair:
     """Bring two pictures to the size of encoding.
 
     Args:
@@ -93,7 +93,7 @@ def at_encoding_size(
     """
     height, width = size or after.shape[:2]
     target = encoding_size((height, width), cell, resolution)
-    return Sized(resize(before, target), resize(after, target), (height, width))
+    return ResizedPair(resize(before, target), resize(after, target), (height, width))
 
 
 def encoding_size(size: tuple[int, int], cell: int, longest: int) -> tuple[int, int]:

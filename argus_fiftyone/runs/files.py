@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from argus_fiftyone.engine.heatmap import Region, find_regions
-from argus_fiftyone.io.images import PictureError, read_map
-from argus_fiftyone.io.pair_list import SAME_FRAME, Pair
+from argus_fiftyone.engine.regions import Region, find_regions
+from argus_fiftyone.io.images import ImageError
+from argus_fiftyone.io.maps import read_map
+from argus_fiftyone.io.pair_list import IDENTITY_HOMOGRAPHY, Pair
 from argus_fiftyone.settings import Settings
 
 
@@ -41,7 +42,7 @@ class StoredComparison:
 
 
 @dataclass(frozen=True)
-class StoredOutcome:
+class StoredResult:
     """A `batch.Outcome` read from a run folder."""
 
     pair: Pair
@@ -85,18 +86,18 @@ class RunFiles:
     def settings(self) -> Settings:
         return Settings(**self.record["settings"])
 
-    def outcomes(self, pairs: Iterable[Pair]) -> Iterator[StoredOutcome]:
+    def outcomes(self, pairs: Iterable[Pair]) -> Iterator[StoredResult]:
         """What the run says to each of the pairs; maps are read as they are asked for."""
         for pair in pairs:
             rows = self.rows.get(pair.id, [])
             failed = [row["error"] or row["status"] for row in rows if row["status"] != "ok"]
             try:
                 if failed or not rows:
-                    yield StoredOutcome(pair, error=failed[0] if failed else "the run has no result for it")
+                    yield StoredResult(pair, error=failed[0] if failed else "the run has no result for it")
                 else:
-                    yield StoredOutcome(pair, self._comparisons(pair, rows))
-            except PictureError as error:
-                yield StoredOutcome(pair, error=str(error))
+                    yield StoredResult(pair, self._comparisons(pair, rows))
+            except ImageError as error:
+                yield StoredResult(pair, error=str(error))
 
     def _comparisons(self, pair: Pair, rows: list[dict[str, Any]]) -> list[StoredComparison]:
         paths = map_paths(self.folder, pair.id, len(rows))
@@ -148,7 +149,7 @@ def _comparison(row: dict[str, Any], path: Path, settings: Settings) -> StoredCo
         alignment=row["alignment"],
         regions=find_regions(heatmap, shares, settings.threshold),
         query_support=row.get("support"),
-        warp=tuple(row.get("warp", SAME_FRAME)),
+        warp=tuple(row.get("warp", IDENTITY_HOMOGRAPHY)),
     )
 
 

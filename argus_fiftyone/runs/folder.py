@@ -21,8 +21,9 @@ from argus_fiftyone import __version__
 from argus_fiftyone.encoders import Encoder
 from argus_fiftyone.engine.batch import Outcome, compare_pairs
 from argus_fiftyone.engine.cache import FeatureCache
-from argus_fiftyone.io.images import write_map, write_whole
+from argus_fiftyone.io.maps import write_map
 from argus_fiftyone.io.pair_list import Pair
+from argus_fiftyone.io.png import write_whole
 from argus_fiftyone.runs.files import map_paths
 from argus_fiftyone.runs.journal import Journal, as_csv, inputs_stamp, score_rows
 from argus_fiftyone.settings import Settings

@@ -10,8 +10,10 @@ import cv2
 import numpy as np
 
 from argus_fiftyone import __version__
-from argus_fiftyone.engine.heatmap import Region
-from argus_fiftyone.io.images import resize, write_map, write_png, write_whole
+from argus_fiftyone.engine.regions import Region
+from argus_fiftyone.io.images import resize
+from argus_fiftyone.io.maps import write_map
+from argus_fiftyone.io.png import write_png, write_whole
 from argus_fiftyone.settings import Settings
 
 if TYPE_CHECKING:  # at run time it would bring torch, which an overlay does not need

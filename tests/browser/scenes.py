@@ -9,7 +9,7 @@ import cv2
 import fiftyone as fo
 import numpy as np
 
-from argus_fiftyone.io.images import write_png
+from argus_fiftyone.io.png import write_png
 from argus_fiftyone.plugin.dataset.computing import compute_heatmaps
 from argus_fiftyone.plugin.dataset.imports import ImportReport, import_pairs, rows_of_csv
 from argus_fiftyone.settings import Settings

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from argus_fiftyone.encoders.device import has_fast_bf16
-from argus_fiftyone.encoders.protocol import EncoderUnavailable, PictureFeatures
+from argus_fiftyone.encoders.protocol import EncoderUnavailable, ImageFeatures
 
 if TYPE_CHECKING:
     from argus_fiftyone.encoders.clip.encoder import ClipEncoder
@@ -63,7 +63,7 @@ def check_walk(encoder: ClipEncoder) -> None:
     Raises:
         EncoderUnavailable: if they differ, i.e. the towers hold a part this file does not know.
     """
-    ours, probe = encoder.encode_pictures([_native_probe(encoder)])[0], _native_probe(encoder)
+    ours, probe = encoder.encode_images([_native_probe(encoder)])[0], _native_probe(encoder)
     theirs = encoder.model.visual(encoder._pixels([probe]))
     theirs = theirs[0] if isinstance(theirs, tuple) else theirs  # (pooled, tokens) with output_tokens
     text = encoder.model.encode_text(encoder._tokenizer(list(PROBE_PROMPTS)).to(encoder.device))
@@ -115,7 +115,7 @@ def cast_cosine(exact: ClipEncoder, cast: ClipEncoder) -> float:
 
 
 def _all_vectors(encoder: ClipEncoder, picture: np.ndarray) -> list[torch.Tensor]:
-    features: PictureFeatures = encoder.encode_pictures([picture])[0]
+    features: ImageFeatures = encoder.encode_images([picture])[0]
     return [*features.visual, features.text_aligned, features.picture, encoder.encode_text(PROBE_PROMPTS)]
 
 

@@ -13,17 +13,17 @@ from torch.nn import functional
 from argus_fiftyone.encoders.clip.backend import quickest
 from argus_fiftyone.encoders.clip.dense import dense_attention, interpolate_positions, neighbourhood_prior
 from argus_fiftyone.encoders.clip.names import RANDOM_NOTE, ClipName
-from argus_fiftyone.encoders.clip.tiles import LARGEST_WHOLE, walk_tiles
+from argus_fiftyone.encoders.clip.tiles import LARGEST_WHOLE, tiled_forward
 from argus_fiftyone.encoders.clip.tower import (
     can_truncate,
     embed_patches,
+    forward_block,
+    forward_text,
     last_block_pooled,
     leave_heads,
     project,
-    walk_block,
-    walk_text,
 )
-from argus_fiftyone.encoders.protocol import PictureFeatures, PlaceReader
+from argus_fiftyone.encoders.protocol import ImageFeatures, PlaceReader
 from argus_fiftyone.encoders.transfers import to_device
 from argus_fiftyone.engine.workers import keep_freed_memory
 from argus_fiftyone.methods.common.posterior import relevance_by_prompts
@@ -112,19 +112,19 @@ class ClipEncoder:
         other._choose_arithmetic()
         return other
 
-    def encode_pictures(self, pictures: Sequence[np.ndarray]) -> list[PictureFeatures]:
-        """See `Encoder.encode_pictures`."""
+    def encode_images(self, pictures: Sequence[np.ndarray]) -> list[ImageFeatures]:
+        """See `Encoder.encode_images`."""
         if not len(pictures):
             return []
         self._check(pictures)
         pixels = self._pixels(pictures)
         large = max(pixels.shape[2:]) > LARGEST_WHOLE
         visual, text_aligned, picture = (
-            walk_tiles(pixels, self.cell, self._walk) if large else self._walk(pixels)
+            tiled_forward(pixels, self.cell, self._walk) if large else self._walk(pixels)
         )
         # Clones made outside inference mode: ordinary tensors that do not keep the whole batch alive.
         return [
-            PictureFeatures(tuple(v[i].clone() for v in visual), text_aligned[i].clone(), picture[i].clone())
+            ImageFeatures(tuple(v[i].clone() for v in visual), text_aligned[i].clone(), picture[i].clone())
             for i in range(len(pictures))
         ]
 
@@ -141,7 +141,7 @@ class ClipEncoder:
             return torch.zeros(0, self.model.visual.proj.shape[1], device=self.device)
         return torch.stack([self._texts[p] for p in prompts])
 
-    def describe(self, before: PictureFeatures, after: PictureFeatures) -> tuple[torch.Tensor, torch.Tensor]:
+    def describe(self, before: ImageFeatures, after: ImageFeatures) -> tuple[torch.Tensor, torch.Tensor]:
         """Both pictures' text-aligned cells: CLIP reads pictures, not changes."""
         return before.text_aligned, after.text_aligned
 
@@ -190,7 +190,7 @@ class ClipEncoder:
         blocks = list(tower.transformer.resblocks)
         x, levels = embed_patches(tower, pixels, positions), []
         for done, block in enumerate(blocks[:-1], start=1):
-            x = walk_block(block, x, by=self._by)
+            x = forward_block(block, x, by=self._by)
             if done in {len(blocks) // 2, 3 * len(blocks) // 4}:
                 levels.append(_cells(x[:, 1:], grid))
         attn = blocks[-1].attn
@@ -221,7 +221,7 @@ class ClipEncoder:
         tokens = self._tokenizer(prompts).to(self.device)
         short = can_truncate(self.model)
         text = getattr(self.model, "text", self.model)
-        vectors = walk_text(text, tokens, self._text_by) if short else self.model.encode_text(tokens)
+        vectors = forward_text(text, tokens, self._text_by) if short else self.model.encode_text(tokens)
         return functional.normalize(vectors.float(), dim=-1)
 
 

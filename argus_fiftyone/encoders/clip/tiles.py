@@ -22,7 +22,7 @@ Walked = tuple[list[torch.Tensor], torch.Tensor, torch.Tensor]
 """Visual levels and text-aligned cells [pictures, rows, cols, dim], and pictures [pictures, dim]."""
 
 
-def walk_tiles(pixels: torch.Tensor, cell: int, walk: Callable[[torch.Tensor], Walked]) -> Walked:
+def tiled_forward(pixels: torch.Tensor, cell: int, walk: Callable[[torch.Tensor], Walked]) -> Walked:
     """What `walk` gives for whole pictures, for pictures of any size.
 
     Args:

@@ -192,7 +192,7 @@ def _feed_forward(mlp: Any, tokens: torch.Tensor, by: Arithmetic) -> torch.Tenso
     return by.linear(widened, mlp.c_proj.weight, mlp.c_proj.bias)
 
 
-def walk_block(
+def forward_block(
     block: Any, tokens: torch.Tensor, causal: bool = False, by: Arithmetic = PLAIN
 ) -> torch.Tensor:
     """One transformer block as trained: [batch, tokens, dim] → the same shape."""
@@ -234,7 +234,7 @@ def last_block_pooled(
     return (visual.ln_post(pooled) if visual.final_ln_after_pool else pooled) @ visual.proj
 
 
-def walk_text(text: Any, tokens: torch.Tensor, by: Arithmetic = PLAIN) -> torch.Tensor:
+def forward_text(text: Any, tokens: torch.Tensor, by: Arithmetic = PLAIN) -> torch.Tensor:
     """Token numbers [prompts, length], cut after the longest end-of-text → text vectors [prompts, dim].
 
     Exact under the causal mask: no kept token ever looked at a later one.
@@ -243,7 +243,7 @@ def walk_text(text: Any, tokens: torch.Tensor, by: Arithmetic = PLAIN) -> torch.
     tokens = tokens[:, : int(ends.max()) + 1]
     x = text.token_embedding(tokens) + text.positional_embedding[: tokens.shape[1]]
     for block in text.transformer.resblocks:
-        x = walk_block(block, x, causal=True, by=by)
+        x = forward_block(block, x, causal=True, by=by)
     x = text.ln_final(x[torch.arange(len(x), device=x.device), ends])
     if text.text_projection is None:
         return x
@@ -252,7 +252,7 @@ def walk_text(text: Any, tokens: torch.Tensor, by: Arithmetic = PLAIN) -> torch.
 
 
 def can_truncate(model: Any) -> bool:
-    """Whether `walk_text` is exact for this model: causal mask, pooled at the end-of-text, no CLS."""
+    """Whether `forward_text` is exact for this model: causal mask, pooled at the end-of-text, no CLS."""
     text = getattr(model, "text", model)
     pool = getattr(model, "text_pool_type", None) or getattr(text, "pool_type", "argmax")
     return text.attn_mask is not None and pool == "argmax" and getattr(text, "cls_emb", None) is None

@@ -19,7 +19,7 @@ from argus_fiftyone.encoders.mini.fused import fused
 from argus_fiftyone.encoders.mini.head import TEXT_SIZE, MiniHead
 from argus_fiftyone.encoders.mini.text import MiniText
 from argus_fiftyone.encoders.mini.tower import MiniTower
-from argus_fiftyone.encoders.protocol import PictureFeatures
+from argus_fiftyone.encoders.protocol import ImageFeatures
 from argus_fiftyone.engine.workers import keep_freed_memory, one_core, side_by_side
 from argus_fiftyone.methods.common.region_classifier import MiniPlaces
 from argus_fiftyone.methods.common.soft_alignment import CHANNELS, see
@@ -52,7 +52,7 @@ class MiniEncoder:
         self.places = MiniPlaces(self._tower, self.stages, self._head, self._embed)
 
     @torch.inference_mode()
-    def encode_pictures(self, pictures: Sequence[np.ndarray]) -> list[PictureFeatures]:
+    def encode_images(self, pictures: Sequence[np.ndarray]) -> list[ImageFeatures]:
         _require_one_size(pictures, self.cell)
         if self.device.type != "cpu":
             return self._features(*(self._seen(pictures, half) for half in (False, True)))
@@ -67,7 +67,7 @@ class MiniEncoder:
         return self.places.encode_text(prompts)
 
     @torch.inference_mode()
-    def describe(self, before: PictureFeatures, after: PictureFeatures) -> tuple[torch.Tensor, torch.Tensor]:
+    def describe(self, before: ImageFeatures, after: ImageFeatures) -> tuple[torch.Tensor, torch.Tensor]:
         """The head's embedding of the change, read backwards (for what went) and forwards (for what came)."""
         seen = see(*([_as_map(level) for level in side.visual[: len(CHANNELS)]] for side in (before, after)))
         came, went = self._head.describe_both(seen)
@@ -108,13 +108,13 @@ class MiniEncoder:
         """Raw block outputs [batch, channels, rows, cols] of pictures of one size, stride 4 first."""
         return self._maps(_as_input(pictures, self.cell).to(self.device))
 
-    def _features(self, stages: list[torch.Tensor], halves: list[torch.Tensor]) -> list[PictureFeatures]:
+    def _features(self, stages: list[torch.Tensor], halves: list[torch.Tensor]) -> list[ImageFeatures]:
         """Features of pictures seen at their own and at half their size."""
         levels = [stage.permute(0, 2, 3, 1) for stage in (*stages, *halves)]
         means = functional.normalize(stages[-1].mean(dim=(2, 3)), dim=-1)
         no_cells = means.new_empty(0, 0, TEXT_SIZE)
         each = zip(means, *levels, strict=True)
-        return [PictureFeatures(tuple(visual), no_cells, mean) for mean, *visual in each]
+        return [ImageFeatures(tuple(visual), no_cells, mean) for mean, *visual in each]
 
     def _embed(self, prompts: Sequence[str]) -> torch.Tensor:
         """MiniLM vectors [prompts, 384], unit length; each wording is read once."""

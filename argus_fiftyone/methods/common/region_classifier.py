@@ -18,7 +18,7 @@ from torch.nn import functional
 from argus_fiftyone.encoders import mini
 from argus_fiftyone.encoders.mini.head import MiniHead
 from argus_fiftyone.encoders.mini.tower import MiniTower
-from argus_fiftyone.encoders.protocol import PictureFeatures
+from argus_fiftyone.encoders.protocol import ImageFeatures
 from argus_fiftyone.engine.workers import Once, side_by_side
 from argus_fiftyone.io.images import resize
 from argus_fiftyone.methods.common.instances import cut_outs, shares, things_of
@@ -177,7 +177,7 @@ class MiniPlaces:
         self._tower, self._stages, self._head, self._embed = tower, stages, head, embed
 
     @torch.inference_mode()
-    def look(self, features: PictureFeatures) -> torch.Tensor:
+    def look(self, features: ImageFeatures) -> torch.Tensor:
         """See `PlaceReader.look`."""
         return features.visual[COARSEST].float()
 

@@ -14,7 +14,8 @@ from fiftyone import ViewField as F
 from fiftyone.types import COCODetectionDataset
 
 from argus_fiftyone import __version__
-from argus_fiftyone.io.images import PictureError, read_picture, resize, write_whole
+from argus_fiftyone.io.images import ImageError, read_image, resize
+from argus_fiftyone.io.png import write_whole
 from argus_fiftyone.plugin.dataset.computing import Progress
 from argus_fiftyone.plugin.dataset.evaluations import METRICS
 from argus_fiftyone.plugin.dataset.fields import CHANGE, PAIR_ID, QUERY, Dataset, RunFields
@@ -98,14 +99,14 @@ def _shown(dataset: Dataset, names: RunFields, row: dict[str, Any], threshold: f
     heatmap = dataset.select_group_slices(AFTER).select(sample.after_id).values(names.heatmap)[0]
     try:
         pictures = _strip(sample, heatmap, threshold)
-    except PictureError as error:
+    except ImageError as error:
         pictures = [(str(error), np.full((40, 40, 3), 128, np.uint8))]
     words = {name: row[name] or "" for name in ("direction", "review")}
     return ShownPair(sample.pair.id, row[QUERY] or "", row["score"], pictures=pictures, **words)
 
 
 def _strip(sample: PairSample, heatmap: Any, threshold: float) -> list[tuple[str, np.ndarray]]:
-    before, after = (read_picture(path, THUMBNAIL) for path in (sample.pair.before, sample.pair.after))
+    before, after = (read_image(path, THUMBNAIL) for path in (sample.pair.before, sample.pair.after))
     signed = resize(read_heatmap(heatmap), after.shape[:2])
     return [("before", before), ("after", after), ("heatmap", overlay(after, signed, [], threshold))]
 

@@ -13,11 +13,11 @@ import numpy as np
 from argus_fiftyone.evaluation.metrics import (
     EvidenceHistogram,
     PairMetrics,
-    fit_mask,
     pair_metrics,
     score_metrics,
 )
-from argus_fiftyone.io.images import PictureError
+from argus_fiftyone.io.images import ImageError
+from argus_fiftyone.io.masks import fit_mask
 from argus_fiftyone.plugin.dataset.appearance import gather_fields
 from argus_fiftyone.plugin.dataset.computing import Progress
 from argus_fiftyone.plugin.dataset.evaluations import register_evaluations, save_views
@@ -181,7 +181,7 @@ def _evaluate_row(row: dict[str, Any], tally: Tally) -> dict[str, Any]:
     try:
         evidence = np.abs(read_heatmap(row["heatmap"]))
         mask = _truth_mask(row, evidence.shape)
-    except PictureError as error:
+    except ImageError as error:
         tally.skipped.append(str(error))
         return {}
     if mask is None:

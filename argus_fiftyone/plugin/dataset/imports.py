@@ -10,7 +10,7 @@ from typing import Any
 
 import fiftyone as fo
 
-from argus_fiftyone.io.images import PictureError
+from argus_fiftyone.io.images import ImageError
 from argus_fiftyone.io.pair_list import Pair, read_pairs, read_rows
 from argus_fiftyone.plugin.dataset.appearance import colour_fields
 from argus_fiftyone.plugin.dataset.fields import (
@@ -188,7 +188,7 @@ def _samples_of(rows: Sequence[PairRow], report: ImportReport, folder: Path) -> 
             continue
         try:
             truth = truth_label(row.mask.absolute(), folder, row.pair.id) if row.mask else None
-        except PictureError as error:
+        except ImageError as error:
             truth = None
             report.incomplete.append(f"{row.pair.id}: imported without ground truth, {error}")
         report.imported += 1

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from argus_fiftyone.io.images import read_picture, resize
+from argus_fiftyone.io.images import read_image, resize
 from argus_fiftyone.plugin.dataset.computing import Compare, Progress, compare_pairs, load_encoder
 from argus_fiftyone.plugin.dataset.fields import Dataset, Samples
 from argus_fiftyone.plugin.dataset.runs import list_runs, run_record
@@ -74,7 +74,7 @@ def preview_heatmaps(
 def _previewed(outcome: Any, settings: Settings) -> list[PreviewedPair]:
     if outcome.error:
         return [PreviewedPair(f"{outcome.pair.id}: {outcome.error}", np.full((40, 120, 3), 128, np.uint8))]
-    before, after = (read_picture(path, THUMBNAIL) for path in (outcome.pair.before, outcome.pair.after))
+    before, after = (read_image(path, THUMBNAIL) for path in (outcome.pair.before, outcome.pair.after))
     return [_strip(outcome.pair.id, before, after, each, settings) for each in outcome.comparisons]
 
 

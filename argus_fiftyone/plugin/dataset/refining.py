@@ -17,7 +17,7 @@ from argus_fiftyone.feedback.prompt_weights import (
     refine,
     refine_by_contrasts,
 )
-from argus_fiftyone.io.images import PictureError
+from argus_fiftyone.io.images import ImageError
 from argus_fiftyone.io.pair_list import Pair
 from argus_fiftyone.plugin.dataset.computing import Progress, load_encoder
 from argus_fiftyone.plugin.dataset.fields import Dataset, RunFields
@@ -100,7 +100,7 @@ def refine_query(
     for done, row in enumerate(mine, start=1):
         try:
             seen.append((row, _cells(row, encoder, settings)))
-        except PictureError as error:
+        except ImageError as error:
             refining.skipped.append(str(error))
         yield Progress(done, len(mine), len(refining.skipped), f"{done} of {len(mine)} pairs looked at again")
     refining.result = _learn(asked, seen, encoder)

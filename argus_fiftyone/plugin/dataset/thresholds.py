@@ -9,8 +9,8 @@ from typing import Any
 import fiftyone as fo
 import numpy as np
 
-from argus_fiftyone.engine.heatmap import Region, find_regions
-from argus_fiftyone.io.images import PictureError
+from argus_fiftyone.engine.regions import Region, find_regions
+from argus_fiftyone.io.images import ImageError
 from argus_fiftyone.plugin.dataset.computing import Progress
 from argus_fiftyone.plugin.dataset.fields import MASK_TARGETS, QUERY, Dataset, RunFields, Samples
 from argus_fiftyone.plugin.dataset.runs import list_runs, managed_folder, run_record, set_threshold
@@ -90,7 +90,7 @@ def _threshold_field(
         for row in _rows(chunk, names):
             try:
                 regions, mask = _at(row, threshold)
-            except PictureError:
+            except ImageError:
                 failed += 1
                 continue
             found = to_detections(regions, row["query"] or "" if query is None else query)
