@@ -51,18 +51,19 @@ def compare(
     map_size: MapSizeOption = Settings.map_size,
 ) -> None:
     """Compare two pictures and write heatmap.png, overlay.png and result.json."""
-    from argus_fiftyone.engine.compare import compare_files
-    from argus_fiftyone.runs.overlay import write_comparison
+    from argus_fiftyone.engine.compare import Walk, compare_images
+    from argus_fiftyone.methods.registry import load_method
 
     numbers = {"threshold": threshold, "resolution": resolution, "map_size": map_size}
     settings = _settings(encoder=encoder, device=device, **numbers)
     loaded = _load(settings)
     try:
-        after_picture, comparison = compare_files(before, after, query, loaded, settings)
+        walk = Walk(load_method(settings.method, loaded), loaded, settings)
+        (comparison,) = compare_images(before, after, [query], walk)
+        comparison.save(out)
     except ValueError as error:
         typer.echo(f"argus: {error}", err=True)
         raise typer.Exit(1) from None
-    write_comparison(out, after_picture, comparison, settings)
     typer.echo(f"score {comparison.score:.2f}, {comparison.direction}; alignment: {comparison.alignment}")
     typer.echo(f"{comparison.encoder}; query support {comparison.query_support:.2f}; written to {out}")
 
@@ -185,7 +186,7 @@ def _settings(**values) -> Settings:
 
 
 def _load(settings: Settings):
-    from argus_fiftyone.encoders import EncoderUnavailable
+    from argus_fiftyone.encoders.entries import EncoderUnavailable
     from argus_fiftyone.encoders.registry import load_encoder
 
     try:

@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from argus_fiftyone.engine.overlay import overlay
 from argus_fiftyone.io.images import read_image, resize
 from argus_fiftyone.io.maps import read_map
 from argus_fiftyone.io.masks import read_mask
 from argus_fiftyone.io.pair_list import read_pairs, read_rows
 from argus_fiftyone.io.png import write_png
-from argus_fiftyone.runs.overlay import overlay
 from argus_fiftyone.settings import Settings
 
 PAIRS = Path(__file__).parent / "demo_pairs" / "pairs.csv"

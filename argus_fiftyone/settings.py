@@ -25,6 +25,15 @@ class Settings:
     encoder: str = "auto"
     """An encoder name as `argus encoders` lists it; "auto" takes the best one present."""
 
+    method: str = "argus"
+    """What tells a change: a name as `argus methods` lists it, or "package.module:Class"."""
+
+    attention: str = "auto"
+    """Of CLIP towers, the tokens that patches compare in the last block: kk, vv, qq, v or auto (kk)."""
+
+    precision: str = "auto"
+    """Of CLIP towers: fp32, bf16, fp16, or auto (bf16 where it is quick and as good)."""
+
     resolution: int = 640
     """Long side in pixels at which pictures are encoded, 64 to 4096."""
 
@@ -44,6 +53,17 @@ class Settings:
             raise ValueError(f"map_size must be 64 to {LONGEST_MAP} px, got {self.map_size}")
         if not 0 < self.threshold <= 1:
             raise ValueError(f"threshold must be above 0 and at most 1, got {self.threshold}")
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Settings:
+        """The settings of a stored run: what an older one did not know has its default, what only a newer
+        one knows is left out.
+
+        Raises:
+            ValueError: if a value lies outside its range.
+        """
+        known = {field.name for field in dataclasses.fields(cls)}
+        return cls(**{name: value for name, value in record.items() if name in known})
 
     def as_record(self) -> dict[str, Any]:
         """The settings as plain values, for result files and run records."""

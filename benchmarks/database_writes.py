@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from argus_fiftyone.engine.answers import Comparison
-from argus_fiftyone.engine.batch import Outcome
+from argus_fiftyone.engine.result import Comparison
+from argus_fiftyone.engine.result import PairResult
 from argus_fiftyone.engine.regions import find_regions
 from argus_fiftyone.io.maps import SmoothMap
 from argus_fiftyone.io.pair_list import Pair
@@ -35,7 +35,7 @@ def main() -> None:
         print(f"{describe_machine()}, FiftyOne {fo.__version__}\n{count} pairs, maps of {side} × {side}")
         outcomes = [made_up(number, side) for number in range(count)]
         assert all(outcome.comparisons[0].heatmap.size for outcome in outcomes)  # drawn now, off the clock
-        contenders: dict[str, Callable[[Any, list[Outcome], Path], None]] = {
+        contenders: dict[str, Callable[[Any, list[PairResult], Path], None]] = {
             "argus": by_argus,
             "loop": by_loop,
             "loop, arrays": by_loop_of_arrays,
@@ -59,7 +59,7 @@ def main() -> None:
         tell_ratio("database writes, × a loop with arrays", each["loop, arrays"] / each["argus"])
 
 
-def made_up(number: int, side: int) -> Outcome:
+def made_up(number: int, side: int) -> PairResult:
     """A smooth heatmap with one region at a place of its own."""
     random = np.random.default_rng(number)
     heatmap = np.zeros((side, side), np.float32)
@@ -69,7 +69,7 @@ def made_up(number: int, side: int) -> Outcome:
     drawing = SmoothMap(heatmap, heatmap.shape[:2])
     regions = find_regions(heatmap, np.zeros_like(heatmap), 0.5)
     pair = Pair(f"{number:05}", Path("before.png"), Path("after.png"), "a scratch")
-    return Outcome(pair, [Comparison(pair.query, drawing, 0.8, "appeared", "none needed", regions)])
+    return PairResult(pair, [Comparison(pair.query, drawing, 0.8, "appeared", "none needed", regions)])
 
 
 def empty_dataset(name: str, count: int) -> Any:
@@ -87,13 +87,13 @@ def empty_dataset(name: str, count: int) -> Any:
     return dataset
 
 
-def write_files(outcome: Outcome, folder: Path) -> Any:
+def write_files(outcome: PairResult, folder: Path) -> Any:
     from argus_fiftyone.plugin.labels import write_heatmap
 
     return write_heatmap(outcome.comparisons[0].drawing, folder, outcome.pair.id)
 
 
-def by_argus(dataset: Any, outcomes: list[Outcome], folder: Path) -> None:
+def by_argus(dataset: Any, outcomes: list[PairResult], folder: Path) -> None:
     from argus_fiftyone.plugin.dataset.slices import pairs_in
     from argus_fiftyone.plugin.dataset.writing import RunWriter
 
@@ -103,13 +103,13 @@ def by_argus(dataset: Any, outcomes: list[Outcome], folder: Path) -> None:
     writer.flush()
 
 
-def by_loop(dataset: Any, outcomes: list[Outcome], folder: Path) -> None:
+def by_loop(dataset: Any, outcomes: list[PairResult], folder: Path) -> None:
     for sample, outcome in zip(dataset.select_group_slices("after"), outcomes, strict=True):
         sample["run"] = write_files(outcome, folder)
         fill(sample, outcome.comparisons[0])
 
 
-def by_loop_of_arrays(dataset: Any, outcomes: list[Outcome], folder: Path) -> None:
+def by_loop_of_arrays(dataset: Any, outcomes: list[PairResult], folder: Path) -> None:
     import fiftyone as fo
 
     for sample, outcome in zip(dataset.select_group_slices("after"), outcomes, strict=True):

@@ -26,8 +26,8 @@ import numpy as np
 from bson import ObjectId
 from fiftyone.core.odm import get_db_conn
 
-from argus_fiftyone.engine.answers import Comparison
-from argus_fiftyone.engine.batch import Outcome
+from argus_fiftyone.engine.result import Comparison
+from argus_fiftyone.engine.result import PairResult
 from argus_fiftyone.engine.regions import find_regions
 from argus_fiftyone.io.maps import SmoothMap
 from argus_fiftyone.io.png import write_png
@@ -134,14 +134,14 @@ def one_pair(folder: Path) -> Any:
     return dataset
 
 
-def one_spot(pairs: Any, _encoder: Any, settings: Settings, _queries: Any = None) -> Iterator[Outcome]:
+def one_spot(pairs: Any, _encoder: Any, settings: Settings, _queries: Any = None) -> Iterator[PairResult]:
     """The same heatmap with one region for every pair."""
     heatmap = np.zeros((64, 64), np.float32)
     heatmap[10:20, 20:40] = 0.8
     drawing = SmoothMap(heatmap, heatmap.shape[:2])
     regions = find_regions(heatmap, np.zeros_like(heatmap), settings.threshold)
     for pair in pairs:
-        yield Outcome(pair, [Comparison(pair.query, drawing, 0.8, "appeared", "none needed", regions)])
+        yield PairResult(pair, [Comparison(pair.query, drawing, 0.8, "appeared", "none needed", regions)])
 
 
 def multiply(dataset: Any, pairs: int) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from argus_fiftyone.encoders import Encoder
+from argus_fiftyone.encoders.protocol import Encoder
 from argus_fiftyone.encoders.registry import load_encoder
 from argus_fiftyone.io.images import resize
 from argus_fiftyone.io.maps import read_map

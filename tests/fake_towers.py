@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from argus_fiftyone.encoders import ImageFeatures
+from argus_fiftyone.encoders.protocol import ImageFeatures
 from argus_fiftyone.methods.common.posterior import relevance_by_prompts
 from argus_fiftyone.text.query import Query
 

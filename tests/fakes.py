@@ -46,8 +46,8 @@ class Comparison:
 
 
 @dataclass
-class Outcome:
-    """As `batch.Outcome`, without importing torch."""
+class PairResult:
+    """As `batch.PairResult`, without importing torch."""
 
     pair: Pair
     comparisons: list[Comparison] = field(default_factory=list)
@@ -95,16 +95,16 @@ def write_list(folder: Path, spots: dict[str, float]) -> Path:
 
 def compare_by_pixels(
     pairs: Iterable[Pair], encoder: Any, settings: Settings, queries: Sequence[str] | None = None
-) -> Iterator[Outcome]:
+) -> Iterator[PairResult]:
     """As `compare_pairs`, by brightness: brighter is "appeared", darker "disappeared"."""
     for pair in pairs:
         try:
             before, after = (read_image(p)[..., 0].astype(np.float32) for p in (pair.before, pair.after))
         except ImageError as error:
-            yield Outcome(pair, error=str(error))
+            yield PairResult(pair, error=str(error))
             continue
         heatmap = (after - before) / 127
-        yield Outcome(pair, [_comparison(heatmap, query, settings) for query in queries or [pair.query]])
+        yield PairResult(pair, [_comparison(heatmap, query, settings) for query in queries or [pair.query]])
 
 
 def _comparison(heatmap: np.ndarray, query: str, settings: Settings) -> Comparison:

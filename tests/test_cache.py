@@ -19,7 +19,8 @@ from fake_towers import FakeTowers, write_scenes
 
 from argus_fiftyone.encoders.clip.loading import load_clip
 from argus_fiftyone.engine import cache as module
-from argus_fiftyone.engine.batch import Outcome, compare_pairs
+from argus_fiftyone.engine.batch import compare_pairs
+from argus_fiftyone.engine.result import PairResult
 from argus_fiftyone.engine.cache import CachedEncoder, FeatureCache, evidence_entry, evidence_of
 from argus_fiftyone.engine.features import Evidence, weigh
 from argus_fiftyone.io.images import read_image
@@ -46,13 +47,13 @@ def cache(tmp_path: Path):
     opened.close()
 
 
-def ask(pairs, encoder, cache, queries=None) -> list[Outcome]:
+def ask(pairs, encoder, cache, queries=None) -> list[PairResult]:
     outcomes = list(compare_pairs(pairs, encoder, SETTINGS, queries, cache=cache))
     assert not [outcome.error for outcome in outcomes if outcome.error]
     return outcomes
 
 
-def assert_same(first: list[Outcome], second: list[Outcome]) -> None:
+def assert_same(first: list[PairResult], second: list[PairResult]) -> None:
     for one, other in zip(first, second, strict=True):
         for a, b in zip(one.comparisons, other.comparisons, strict=True):
             assert np.array_equal(a.heatmap, b.heatmap)

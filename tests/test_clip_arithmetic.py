@@ -10,10 +10,10 @@ import torch
 from tiny_clip import register, scene
 from torch import nn
 
-from argus_fiftyone.encoders import device as processor
 from argus_fiftyone.encoders.clip import backend as clip_arithmetic
 from argus_fiftyone.encoders.clip.backend import PLAIN, TOLERANCE, OneDnn, quickest
 from argus_fiftyone.encoders.clip.loading import load_clip
+from argus_fiftyone.encoders.protocol import device as processor
 
 CPU = torch.device("cpu")
 

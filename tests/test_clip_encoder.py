@@ -8,13 +8,13 @@ import pytest
 import torch
 from tiny_clip import GOLDEN, PROMPTS, golden_features, register, scene
 
-from argus_fiftyone.encoders import device as processor
 from argus_fiftyone.encoders.clip import checks as clip_checks
 from argus_fiftyone.encoders.clip.encoder import ClipEncoder
 from argus_fiftyone.encoders.clip.loading import load_clip
 from argus_fiftyone.encoders.clip.names import RANDOM_NOTE
 from argus_fiftyone.encoders.device import has_fast_bf16
 from argus_fiftyone.encoders.protocol import Encoder, ImageFeatures
+from argus_fiftyone.encoders.protocol import device as processor
 from argus_fiftyone.text.query import parse_query
 
 

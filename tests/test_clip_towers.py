@@ -18,7 +18,7 @@ from argus_fiftyone.encoders.clip.tower import (
     forward_text,
     tower_config,
 )
-from argus_fiftyone.encoders.protocol import EncoderUnavailable
+from argus_fiftyone.encoders.entries import EncoderUnavailable
 
 TOWERS: dict[str, dict[str, Any]] = {
     "plain": {},

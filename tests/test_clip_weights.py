@@ -17,7 +17,7 @@ from argus_fiftyone.encoders.clip.tower import (
     fill_from_checkpoint,
     tower_config,
 )
-from argus_fiftyone.encoders.protocol import EncoderUnavailable
+from argus_fiftyone.encoders.entries import EncoderUnavailable
 
 OPENAI_B16 = ("ViT-B-16-quickgelu", "openai")
 
@@ -119,7 +119,7 @@ def test_a_firewall_that_refuses_connections_is_noticed_at_once(hub: Path, monke
 def test_an_error_of_the_hub_becomes_one_sentence(hub: Path, monkeypatch: pytest.MonkeyPatch):
     import huggingface_hub
 
-    from argus_fiftyone.encoders import checkpoints as weights
+    from argus_fiftyone.encoders.protocol import checkpoints as weights
 
     def fail(*_: Any, **__: Any) -> None:
         raise PermissionError("403")

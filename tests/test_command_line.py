@@ -16,7 +16,8 @@ from surfaces import draw_surface, paste_object
 from typer.testing import CliRunner, Result
 
 from argus_fiftyone.command_line import app
-from argus_fiftyone.encoders import EncoderUnavailable, registry
+from argus_fiftyone.encoders import registry
+from argus_fiftyone.encoders.entries import EncoderUnavailable
 from argus_fiftyone.io.images import read_image
 from argus_fiftyone.io.maps import read_map
 from argus_fiftyone.io.pair_list import read_rows

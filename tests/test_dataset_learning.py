@@ -9,7 +9,7 @@ import pytest
 import torch
 from fakes import SPOT, FakeEncoder, compare_by_pixels, write_list
 
-from argus_fiftyone.encoders import ImageFeatures
+from argus_fiftyone.encoders.protocol import ImageFeatures
 from argus_fiftyone.feedback.conformal import TooFewDecisionsError
 from argus_fiftyone.feedback.region_features import region_cells, similarities
 from argus_fiftyone.io.png import write_png

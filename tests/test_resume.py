@@ -18,7 +18,8 @@ from fake_towers import FakeTowers, write_scenes
 from typer.testing import CliRunner
 
 from argus_fiftyone.command_line import app
-from argus_fiftyone.engine.batch import Outcome, compare_pairs
+from argus_fiftyone.engine.batch import compare_pairs
+from argus_fiftyone.engine.result import PairResult
 from argus_fiftyone.io.maps import read_map
 from argus_fiftyone.io.pair_list import Pair, read_pairs
 from argus_fiftyone.runs.folder import RunFolder, RunFolderError, run_pairs
@@ -181,7 +182,7 @@ def test_the_table_is_not_rewritten_for_every_pair(tmp_path):
         patched.setattr(module, "as_csv", lambda rows: written.append(len(rows)) or original(rows))
         with RunFolder(tmp_path / "out", pairs, SETTINGS, FakeTowers()) as run:
             for pair in pairs:
-                run.add(Outcome(pair, error="nothing there"))
+                run.add(PairResult(pair, error="nothing there"))
     assert sum(written) < 40 * count
     assert len(table(tmp_path / "out")) == count + 1
 

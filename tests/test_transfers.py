@@ -6,7 +6,6 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
-
 from argus_fiftyone.encoders.transfers import to_device
 
 

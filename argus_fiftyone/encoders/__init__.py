@@ -1,9 +1,5 @@
-"""Pictures and prompts → dense, text-aligned features behind one small protocol.
+"""Images and prompts → dense, text-aligned features behind one small protocol.
 
 This folder is the only place that knows torch models. Everything downstream sees
 `ImageFeatures` and unit text vectors, whichever towers made them.
 """
-
-from argus_fiftyone.encoders.protocol import Encoder, EncoderUnavailable, ImageFeatures, PlaceReader
-
-__all__ = ["Encoder", "EncoderUnavailable", "ImageFeatures", "PlaceReader"]

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from argus_fiftyone.encoders.clip.names import SHORT_NAMES
-from argus_fiftyone.encoders.protocol import EncoderUnavailable
+from argus_fiftyone.encoders.entries import EncoderUnavailable
 
 HUB_FILES = (
     "open_clip_model.safetensors",

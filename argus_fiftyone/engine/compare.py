@@ -1,110 +1,197 @@
-"""The corridor walked once: two pictures and queries in, signed heatmaps out. Read this first."""
+"""The walk of a pair, on a page: register, encode, observe, score, calibrate, draw. Read this first.
+
+One walk serves one pair, a thousand, the App and Ray; `batch` only says on which threads its steps run.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
-from typing import TypeVar
+from pathlib import Path
 
+import cv2
 import numpy as np
+import torch
 
-from argus_fiftyone.encoders import Encoder, ImageFeatures
-from argus_fiftyone.encoders.protocol import one_by_one
-from argus_fiftyone.engine.answers import Comparison, answer
-from argus_fiftyone.engine.features import Evidence, weigh
-from argus_fiftyone.engine.workers import free_cores, in_pieces, side_by_side
-from argus_fiftyone.io.images import read_image, resize
-from argus_fiftyone.registration.registered_pair import (
-    RegisteredPair,
-    ResizedPair,
-    at_encoding_size,
-    encoding_size,
-    read_for,
-)
+from argus_fiftyone.encoders.protocol import Encoder
+from argus_fiftyone.engine.cache import FeatureCache
+from argus_fiftyone.engine.cached_encoder import CachedEncoder
+from argus_fiftyone.engine.calibration import curve_of
+from argus_fiftyone.engine.features import pair_batch
+from argus_fiftyone.engine.heatmap import Guide, assemble, follow_edges
+from argus_fiftyone.engine.observation import Observation
+from argus_fiftyone.engine.regions import Region, find_regions, main_direction
+from argus_fiftyone.engine.result import Comparison
+from argus_fiftyone.engine.workers import in_pieces, keep_freed_memory, one_core, side_by_side
+from argus_fiftyone.io.images import fitted_size, resize
+from argus_fiftyone.io.maps import MAP_ERROR, SmoothMap
+from argus_fiftyone.methods.protocol import Evidence, Method, QueryBatch
+from argus_fiftyone.registration.registered_pair import RegisteredPair, at_encoding_size, read_for
 from argus_fiftyone.settings import Settings
-from argus_fiftyone.text.query import Query
+from argus_fiftyone.text.query import Query, parse_query
 
-T = TypeVar("T")
+CELL_WITHOUT_ENCODER = 16
+"""Image sides become multiples of this many pixels for a method that needs no encoder."""
+QUERIES_TOGETHER = 32
+"""Queries scored at once; more would only need more memory."""
 
-
-def compare_files(
-    before: str | os.PathLike[str],
-    after: str | os.PathLike[str],
-    query: str,
-    encoder: Encoder,
-    settings: Settings,
-) -> tuple[np.ndarray, Comparison]:
-    """Compare two files; the after picture as read, and the comparison.
-
-    Raises:
-        ImageError: if either file cannot be read.
-    """
-    cell, resolution, longest = encoder.cell, settings.resolution, settings.map_size
-
-    def walk(beside: ThreadPoolExecutor) -> tuple[np.ndarray, Comparison]:
-        (old, _), (new, size) = side_by_side(
-            [partial(read_for, cell, resolution, path) for path in (before, after)]
-        )
-        # What was decoded whole need not be decoded again to be shown.
-        whole = new.shape[:2] == size and max(size) <= longest
-        shown = None if whole else beside.submit(read_image, after, longest)
-        target = encoding_size(size, cell, resolution)
-        small = side_by_side([partial(resize, picture, target) for picture in (old, new)])
-        pair = ResizedPair(small[0], small[1], size)
-        comparison = answer(see(pair, encoder), [query], encoder, settings)[0]
-        return shown.result() if shown else new, comparison
-
-    with ThreadPoolExecutor(1) as beside:
-        return _walked(partial(walk, beside), encoder)
+Picture = str | os.PathLike[str] | np.ndarray
+"""A file, or uint8 [height, width, 3] RGB."""
 
 
-def compare_pictures(
-    before: np.ndarray,
-    after: np.ndarray,
-    queries: Sequence[str | Query],
-    encoder: Encoder,
-    settings: Settings,
-) -> list[Comparison]:
-    """Compare two pictures; one comparison per query, all sharing one encoding.
+class Walk:
+    """What stays the same from pair to pair: method, encoder, settings, calibration.
 
     Args:
-        before, after: uint8 [height, width, 3] RGB, of any two sizes.
-        queries: texts, or parsed queries; an empty text asks for any change.
+        encoder: None only for a method that needs no features and no text.
+        cache: where features are looked up and kept.
     """
-    sized = at_encoding_size(before, after, encoder.cell, settings.resolution)
-    return _walked(lambda: answer(see(sized, encoder), queries, encoder, settings), encoder)
+
+    def __init__(
+        self, method: Method, encoder: Encoder | None, settings: Settings, cache: FeatureCache | None = None
+    ) -> None:
+        keep_freed_memory()
+        self.method, self.encoder, self.settings = method, encoder, settings
+        self.cell = encoder.cell if encoder else CELL_WITHOUT_ENCODER
+        self.on_cpu = not encoder or encoder.device.type == "cpu"
+        self.features = CachedEncoder(encoder, method.needs.features, cache) if encoder else None
+        self._curve = curve_of(method, encoder.family if encoder else "")
+        self._support: dict[str, float] = {}
+
+    def register(self, before: Picture, after: Picture) -> RegisteredPair:
+        """Both images at the size of encoding, in one frame and at one exposure.
+
+        Raises:
+            ImageError: if either file cannot be read.
+        """
+        sides = side_by_side([partial(self._read, image) for image in (before, after)])
+        (old, _), (new, size) = sides
+        return at_encoding_size(old, new, self.cell, self.settings.resolution, size).aligned()
+
+    def observe(self, pairs: Sequence[RegisteredPair]) -> list[Observation]:
+        """The visual half: encode pairs of one size in one call, and keep what the method observes."""
+        batch = pair_batch(pairs, self.features, self.method.needs)
+        with one_core():  # small products: where sums are shared out, some processors round them otherwise
+            observed = self.method.observe(batch, {})
+        return [
+            Observation(
+                tensors={name: tensor[number : number + 1] for name, tensor in observed.items()},
+                guide=_guide(pair.after, batch.grid),
+                alignment=pair.alignment.outcome,
+                warp=tuple(float(value) for value in pair.alignment.warp.ravel()),
+                size=pair.size,
+            )
+            for number, pair in enumerate(pairs)
+        ]
+
+    def compare(self, observed: Observation, queries: Sequence[str | Query]) -> list[Comparison]:
+        """What the observation says to each query, in order; costs no encoding of images."""
+        asked, found = self.queries(queries), []
+        guide = Guide(observed.guide)
+        for start in range(0, len(asked), QUERIES_TOGETHER):
+            some = asked[start : start + QUERIES_TOGETHER]
+            with one_core():
+                evidence = self.method.score(observed.tensors, some)
+            came, went = _by_query(evidence, len(some))
+            for number, query in enumerate(some.queries):
+                sides = came[number], None if went is None else went[number]
+                found.append(self._comparison(query, float(some.support[number]), sides, observed, guide))
+        return found
+
+    def queries(self, queries: Sequence[str | Query]) -> QueryBatch:
+        """Queries as methods read them; words that were met before are not read again."""
+        parsed = tuple(query if isinstance(query, Query) else parse_query(query) for query in queries)
+        if not self.encoder or not self.method.needs.text:
+            return QueryBatch(parsed, torch.zeros(len(parsed)), _no_text, 1.0)
+        told = [query.text for query in parsed if not query.is_open and query.text not in self._support]
+        if told:
+            self._support.update(zip(told, self.encoder.text_support(told), strict=True))
+        support = [0.0 if query.is_open else self._support[query.text] for query in parsed]
+        return QueryBatch(parsed, torch.tensor(support), self.encoder.encode_text, self.encoder.temperature)
+
+    def _read(self, image: Picture) -> tuple[np.ndarray, tuple[int, int]]:
+        if isinstance(image, np.ndarray):
+            return image, (image.shape[0], image.shape[1])
+        return read_for(self.cell, self.settings.resolution, image)
+
+    def _comparison(
+        self,
+        query: Query,
+        support: float,
+        sides: tuple[np.ndarray, np.ndarray | None],
+        observed: Observation,
+        guide: Guide,
+    ) -> Comparison:
+        """Raw evidence of one query, calibrated, signed, drawn to the edges of the after image."""
+        curve, settings = self._curve, self.settings
+        came = curve.saturate(sides[0])
+        # Without a direction of its own, what a method finds is change in place.
+        went = came if sides[1] is None else curve.saturate(sides[1])
+        signed, changed_share = assemble(came, went, query.direction if sides[1] is not None else "any")
+        cells = curve.stretch(follow_edges(signed, guide))
+        drawing = SmoothMap(cells, fitted_size(*observed.size, settings.map_size))
+        regions = _regions(drawing, changed_share, settings.threshold)
+        return Comparison(
+            query=query.text,
+            drawing=drawing,
+            score=drawing.strongest,
+            direction=main_direction(regions),
+            alignment=observed.alignment,
+            regions=regions,
+            query_support=support,
+            encoder=named(self.encoder),
+            method=self.method.name,
+            warp=observed.warp,
+            settings=settings,
+        )
 
 
-def _walked(walk: Callable[[], T], encoder: Encoder) -> T:
-    """The corridor from end to end, in pieces for all cores unless the encoder wants them all at once."""
-    return in_pieces(walk) if one_by_one(encoder) else walk()
+def compare_images(
+    before: Picture, after: Picture, queries: Sequence[str | Query], walk: Walk
+) -> list[Comparison]:
+    """One pair, on all cores; one comparison a query, in order.
+
+    Raises:
+        ImageError: if a file cannot be read.
+    """
+
+    shown = after if isinstance(after, np.ndarray) else Path(after)
+
+    def whole() -> list[Comparison]:
+        (observed,) = walk.observe([walk.register(before, after)])
+        return [replace(comparison, after=shown) for comparison in walk.compare(observed, queries)]
+
+    # In pieces for all cores, unless the encoder wants them all at once.
+    return in_pieces(whole) if not walk.encoder or walk.encoder.one_by_one else whole()
 
 
-def see(pair: ResizedPair, encoder: Encoder) -> Evidence:
-    """The visual half of the corridor: align, encode both pictures and weigh what differs."""
-    early = one_by_one(encoder) and free_cores() > 1
-    prepared, old, new = (_encoded_early if early else _encoded)(pair, encoder)
-    return weigh(prepared, old, new, encoder)
+def named(encoder: Encoder | None) -> str:
+    """How results name an encoder: with its note, where it has one; "" for none."""
+    if not encoder:
+        return ""
+    return f"{encoder.name} ({encoder.note})" if encoder.note else encoder.name
 
 
-def _encoded(pair: ResizedPair, encoder: Encoder) -> tuple[RegisteredPair, ImageFeatures, ImageFeatures]:
-    prepared = pair.aligned()
-    old, new = encoder.encode_images(prepared.pictures)
-    return prepared, old, new
+def _no_text(prompts: Sequence[str]) -> torch.Tensor:
+    raise RuntimeError("this method said that it needs no text, so no encoder was asked to read any")
 
 
-def _encoded_early(
-    pair: ResizedPair, encoder: Encoder
-) -> tuple[RegisteredPair, ImageFeatures, ImageFeatures]:
-    """The same, the after picture encoded while the before picture is brought into its frame."""
+def _by_query(evidence: Evidence, queries: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """The two maps of one pair, query by query: [queries, rows, cols], on the CPU."""
+    maps = [evidence.appeared, evidence.disappeared]
+    came, went = (None if m is None else m[0].expand(queries, -1, -1).float().cpu().numpy() for m in maps)
+    assert came is not None
+    return came, went
 
-    def aligned() -> tuple[RegisteredPair, list[ImageFeatures]]:
-        prepared = pair.aligned()
-        stays = prepared.after is pair.after
-        return prepared, encoder.encode_images(prepared.pictures[:1] if stays else prepared.pictures)
 
-    (prepared, seen), early = side_by_side([aligned, lambda: encoder.encode_images([pair.after])])
-    old, new, *_ = [*seen, *early]
-    return prepared, old, new
+def _regions(drawing: SmoothMap, changed_share: np.ndarray, threshold: float) -> list[Region]:
+    """As `find_regions`; a quiet map, and most are, is not even drawn."""
+    loud = drawing.strongest >= threshold - MAP_ERROR
+    return find_regions(drawing.heatmap(), changed_share, threshold) if loud else []
+
+
+def _guide(after: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
+    grey = cv2.cvtColor(resize(after, (2 * grid[0], 2 * grid[1])), cv2.COLOR_RGB2GRAY)
+    return grey.astype(np.float32) / 255

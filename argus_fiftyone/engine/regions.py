@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
 
 CLEARLY = 1.15
 """How many times newer one picture must be than the other for a direction to be named."""
+
+LEVEL_ERROR = 1e-5
+"""A third of a level of a stored map: a threshold that is a score itself finds that score's pixel."""
 
 Direction = Literal["appeared", "disappeared", "changed", "none"]
 
@@ -32,6 +35,15 @@ class Region:
     score: float
     area: int
 
+    def as_record(self) -> dict[str, Any]:
+        """The region without its mask, as plain values."""
+        return {
+            "box": [round(value, 5) for value in self.box],
+            "direction": self.direction,
+            "score": round(self.score, 4),
+            "area": self.area,
+        }
+
 
 def main_direction(regions: list[Region]) -> Direction:
     """The direction of the strongest region; "none" where there is none."""
@@ -52,7 +64,7 @@ def find_regions(
         threshold: in (0, 1].
         smallest: regions of fewer pixels are dropped.
     """
-    regions = []
+    regions, threshold = [], threshold - LEVEL_ERROR
     lowest, highest, *_ = cv2.minMaxLoc(heatmap)
     for sign, strongest in ((1, highest), (-1, -lowest)):
         if strongest < threshold:

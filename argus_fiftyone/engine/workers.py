@@ -15,9 +15,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import torch
+
+from argus_fiftyone.encoders.pieces import done_by
 
 T = TypeVar("T")
 
@@ -33,35 +35,26 @@ HEAPS = 2
 """Heaps that all threads share: more hold more memory, and those of threads cannot grow beyond 64 MB."""
 
 
-def free_cores(on_cpu: bool = True) -> int:
-    """How many works `side_by_side` would run at once here.
-
-    Args:
-        on_cpu: whether the works compute on a CPU; a GPU takes them in turn.
-    """
-    if not on_cpu:
-        return 1
+def free_cores() -> int:
+    """How many works `side_by_side` would run at once here."""
     crew = getattr(_here, "crew", None)
     return crew.count if crew else min(MOST_CORES, torch.get_num_threads())
 
 
-def side_by_side(works: Sequence[Callable[[], Any]], on_cpu: bool = True) -> list[Any]:
+def side_by_side(works: Sequence[Callable[[], Any]]) -> list[Any]:
     """What each work gives, in order: at once as far as torch may use threads here, else in turn.
 
     A thread that torch gives one core, as those of a run over many pairs, does all itself.
-    A work may call this again: whichever core is idle then takes part.
+    A work may call this again, or `independent`: whichever core is idle then takes part.
     Works that need torch's inference mode have to enter it, since it holds for one thread.
-
-    Args:
-        on_cpu: as in `free_cores`.
     """
-    if len(works) < 2 or free_cores(on_cpu) < 2:
+    if len(works) < 2 or free_cores() < 2:
         return [work() for work in works]
     return _shared(works)
 
 
 def in_pieces(work: Callable[[], T]) -> T:
-    """What the work gives, on one core; of what it does side by side, idle cores take their part."""
+    """What the work gives, on one core; of what it calls independent, idle cores take their part."""
     return work() if free_cores() < 2 else _shared([work])[0]
 
 
@@ -104,7 +97,8 @@ class _Crew:
     def join(self, tasks: Sequence[_Task]) -> None:
         """Makes the calling thread one of the crew until these tasks are done."""
         _here.crew = self
-        self.see_to(tasks)
+        with done_by(side_by_side):
+            self.see_to(tasks)
 
     def see_to(self, tasks: Sequence[_Task]) -> None:
         """Returns when these tasks are done, by this thread or another."""
@@ -139,23 +133,6 @@ def _with_crew(tasks: Sequence[_Task], count: int) -> None:
     with one_core_threads(count, "argus-core") as pool:
         for _ in range(count):
             pool.submit(crew.join, tasks)
-
-
-class Once(Generic[T]):
-    """A property that is computed when first read, as `functools.cached_property`, without its lock.
-
-    Before Python 3.12 all objects of a class share that lock, and cores that read the same
-    property of different objects take turns. Here two who read it of one object at once both compute it.
-    """
-
-    def __init__(self, compute: Callable[[Any], T]) -> None:
-        self._compute = compute
-        self.__doc__ = compute.__doc__
-
-    def __get__(self, of: Any, kind: type | None = None) -> T:
-        value = self._compute(of)
-        vars(of)[self._compute.__name__] = value  # found there before this is asked again
-        return value
 
 
 def keep_freed_memory() -> None:

@@ -9,8 +9,13 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from argus_fiftyone.encoders import Encoder
-from argus_fiftyone.registration.registered_pair import prepare_files
+from argus_fiftyone.encoders.protocol import Encoder
+from argus_fiftyone.engine.compare import Walk
+from argus_fiftyone.engine.features import pair_batch
+from argus_fiftyone.methods.common.words import words_of
+from argus_fiftyone.methods.protocol import QueryBatch
+from argus_fiftyone.methods.registry import load_method
+from argus_fiftyone.settings import Settings
 from argus_fiftyone.text.query import Query
 
 
@@ -22,20 +27,20 @@ def region_cells(
     encoder: Encoder,
     resolution: int,
 ) -> list[torch.Tensor]:
-    """The cells of each region, [rows, cols, dim], as `Encoder.describe` gives them.
+    """The cells of each region that words are held against, [rows, cols, dim], as `Words.describe` has them.
 
     Args:
-        boxes: (left, top, width, height) as fractions of the after picture; a box
+        boxes: (left, top, width, height) as fractions of the after image; a box
             smaller than a cell counts as that cell.
-        gone: whether the region shows what disappeared, which the before picture shows.
+        gone: whether the region shows what disappeared, which the before image shows.
         resolution: long side in pixels at which the pair is encoded, as in its run.
 
     Raises:
-        ImageError: if a picture cannot be read.
+        ImageError: if an image cannot be read.
     """
-    prepared = prepare_files(before, after, encoder.cell, resolution)
-    old, new = encoder.encode_images(prepared.pictures)
-    sides = encoder.describe(old, new)
+    walk = Walk(load_method("argus", encoder), encoder, Settings(resolution=resolution))
+    pairs = pair_batch([walk.register(before, after)], walk.features, walk.method.needs)
+    sides = words_of(encoder).describe(pairs)[0]
     return [_cut(sides[0 if was else 1], box) for box, was in zip(boxes, gone, strict=True)]
 
 
@@ -48,14 +53,21 @@ def similarities(regions: Sequence[torch.Tensor], prompts: torch.Tensor) -> np.n
 
 def relevances(regions: Sequence[torch.Tensor], queries: Sequence[Query], encoder: Encoder) -> np.ndarray:
     """Mean relevance of each region's cells to each query, [regions, queries] in [0, 1]."""
-    rows = [[float(encoder.relevance(cells, query).mean()) for query in queries] for cells in regions]
+    rows = [_relevance(cells, queries, encoder).mean(dim=(-2, -1)).tolist() for cells in regions]
     return np.array(rows).reshape(len(regions), len(queries))
 
 
 def weighs_prompts(cells: torch.Tensor, query: Query, encoder: Encoder) -> bool:
     """Whether an encoder heeds a query's weights; one that reads queries as a whole does not."""
     tilted = replace(query, log_weights=dict.fromkeys(query.positive, 1.0))
-    return not torch.equal(encoder.relevance(cells, query), encoder.relevance(cells, tilted))
+    plain, weighed = _relevance(cells, [query, tilted], encoder)
+    return not torch.equal(plain, weighed)
+
+
+def _relevance(cells: torch.Tensor, queries: Sequence[Query], encoder: Encoder) -> torch.Tensor:
+    """Of one region's cells to each query: [queries, rows, cols]."""
+    asked = QueryBatch(tuple(queries), torch.ones(len(queries)), encoder.encode_text, encoder.temperature)
+    return words_of(encoder).relevance(cells[None, None], asked)[0, :, 0]
 
 
 def _cut(cells: torch.Tensor, box: Sequence[float]) -> torch.Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -45,13 +46,38 @@ class SmoothMap:
         most = height // (ROWS_PER_CELL * len(self.cells))
         return max((count for count in range(1, most + 1) if height % count == 0), default=1)
 
+    @cached_property
+    def peak(self) -> int:
+        """The signed level of the strongest cell, −32760 to 32760."""
+        lowest, highest, *_ = cv2.minMaxLoc(self.cells)
+        strongest = highest if highest >= -lowest else lowest
+        most = MAP_ZERO - MAP_GRAIN
+        return min(max(round(strongest * MAP_STEPS), -most), most)
+
+    @property
+    def strongest(self) -> float:
+        """The strongest evidence anywhere in the drawn map, |h| in [0, 1]."""
+        return abs(self.peak) / MAP_STEPS
+
     def rows(self) -> np.ndarray:
-        """uint16 [height / repeats, width], 32768 + 32767·h in whole grains, smooth between cells."""
+        """uint16 [height / repeats, width], 32768 + 32767·h in whole grains, smooth between cells.
+
+        The strongest pixel is as strong as the strongest cell, though no pixel may lie in its middle.
+        """
         (height, width), strongest = self.size, MAP_ZERO - MAP_GRAIN
         cells = np.clip(_as_levels(self.cells), MAP_ZERO - strongest, MAP_ZERO + strongest)
         cells += np.uint16(MAP_GRAIN // 2)
         drawn = cv2.resize(cells, (width, height // self.repeats), interpolation=cv2.INTER_LINEAR)
-        return np.bitwise_and(drawn, np.uint16(MAP_ZERO + strongest), out=drawn)
+        np.bitwise_and(drawn, np.uint16(MAP_ZERO + strongest), out=drawn)
+        self._raise_peak(drawn)
+        return drawn
+
+    def _raise_peak(self, drawn: np.ndarray) -> None:
+        """Bring the strongest pixels of the strongest sign to the strongest cell's level, in place."""
+        if not self.peak:
+            return
+        lowest, highest, *_ = cv2.minMaxLoc(drawn)
+        drawn[drawn == (highest if self.peak > 0 else lowest)] = MAP_ZERO + self.peak
 
     def levels(self) -> np.ndarray:
         """As `rows`, uint16 [height, width]."""

@@ -11,8 +11,6 @@ import cv2
 import numpy as np
 from isal import isal_zlib
 
-from argus_fiftyone.io.images import ImageError
-
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 PNG_SUB, PNG_UP = 1, 2
@@ -25,14 +23,13 @@ PNG_STRIP = 2**18
 
 def write_png(path: str | os.PathLike[str], picture: np.ndarray) -> None:
     """Write uint8 RGB or grey, or uint16 grey, atomically."""
-    write_whole(path, grey_png(picture) if picture.ndim == 2 else _colour_png(path, picture))
+    write_whole(path, grey_png(picture) if picture.ndim == 2 else colour_png(picture))
 
 
-def _colour_png(path: str | os.PathLike[str], picture: np.ndarray) -> bytes:
+def colour_png(picture: np.ndarray) -> bytes:
+    """uint8 [rows, cols, 3] RGB as PNG."""
     # Level 1 is several times faster than the default and costs little.
-    written, data = cv2.imencode(".png", picture[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
-    if not written:
-        raise ImageError(f"{path}: could not encode the picture as PNG")
+    _, data = cv2.imencode(".png", picture[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
     return data.tobytes()
 
 

@@ -51,18 +51,6 @@ class ResizedPair:
         return RegisteredPair(alignment, after, self.size)
 
 
-def prepare_files(
-    before: str | os.PathLike[str], after: str | os.PathLike[str], cell: int, resolution: int
-) -> RegisteredPair:
-    """Read two files no larger than the encoder needs them, and align.
-
-    Raises:
-        ImageError: if either file cannot be read.
-    """
-    (old, _), (new, size) = (read_for(cell, resolution, path) for path in (before, after))
-    return prepare(old, new, cell, resolution, size)
-
-
 def read_for(cell: int, resolution: int, path: str | os.PathLike[str]) -> tuple[np.ndarray, tuple[int, int]]:
     """A picture no larger than the encoder needs it, and the (height, width) the file has.
 
@@ -71,13 +59,6 @@ def read_for(cell: int, resolution: int, path: str | os.PathLike[str]) -> tuple[
     """
     # One cell more, since the short side may be rounded up to a whole cell.
     return read_scaled(path, resolution + cell)
-
-
-def prepare(
-    before: np.ndarray, after: np.ndarray, cell: int, resolution: int, size: tuple[int, int] | None = None
-) -> RegisteredPair:
-    """Bring two pictures to one size and one frame; see `at_encoding_size`."""
-    return at_encoding_size(before, after, cell, resolution, size).aligned()
 
 
 def at_encoding_size(

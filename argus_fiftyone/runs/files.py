@@ -43,7 +43,7 @@ class StoredComparison:
 
 @dataclass(frozen=True)
 class StoredResult:
-    """A `batch.Outcome` read from a run folder."""
+    """A `batch.PairResult` read from a run folder."""
 
     pair: Pair
     comparisons: list[StoredComparison] = field(default_factory=list)

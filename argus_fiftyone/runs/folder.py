@@ -18,9 +18,10 @@ from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from argus_fiftyone import __version__
-from argus_fiftyone.encoders import Encoder
-from argus_fiftyone.engine.batch import Outcome, compare_pairs
+from argus_fiftyone.encoders.protocol import Encoder
+from argus_fiftyone.engine.batch import compare_pairs
 from argus_fiftyone.engine.cache import FeatureCache
+from argus_fiftyone.engine.result import PairResult
 from argus_fiftyone.io.maps import write_map
 from argus_fiftyone.io.pair_list import Pair
 from argus_fiftyone.io.png import write_whole
@@ -92,7 +93,7 @@ class RunFolder:
             self._journal.close()
             self._lock.release()
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: PairResult) -> None:
         """Take one outcome; it is written in a thread of the folder's own.
 
         Raises:
@@ -120,7 +121,7 @@ class RunFolder:
                     f"{self.folder}: could not write ({error}); once that is mended, the same command goes on"
                 ) from None
 
-    def _write(self, outcome: Outcome) -> None:
+    def _write(self, outcome: PairResult) -> None:
         write_maps(self.folder, outcome, self._packers)
         self._note(outcome.pair, score_rows(outcome, self.queries))
 
@@ -162,7 +163,7 @@ def map_packers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(min(MOST_PACKERS, os.cpu_count() or 1), "argus-pack")
 
 
-def write_maps(folder: Path, outcome: Outcome, packers: ThreadPoolExecutor) -> None:
+def write_maps(folder: Path, outcome: PairResult, packers: ThreadPoolExecutor) -> None:
     """Write the heatmaps of one pair, each whole or not at all."""
     paths = map_paths(folder, outcome.pair.id, len(outcome.comparisons))
     drawings = [comparison.drawing for comparison in outcome.comparisons]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from argus_fiftyone.engine.batch import Outcome
+from argus_fiftyone.engine.result import PairResult
 from argus_fiftyone.io.pair_list import Pair
 from argus_fiftyone.runs.files import journal_entries
 
@@ -47,7 +47,7 @@ class Journal:
         self._file.close()
 
 
-def score_rows(outcome: Outcome, queries: Sequence[str] | None = None) -> list[dict[str, Any]]:
+def score_rows(outcome: PairResult, queries: Sequence[str] | None = None) -> list[dict[str, Any]]:
     """The rows of scores.csv for one pair, one per query, failed or not; and what only the journal keeps."""
     if outcome.error:
         failed = {"id": outcome.pair.id, "status": "failed", "error": outcome.error}

@@ -19,7 +19,7 @@ from typing import Any
 from tqdm import tqdm
 
 from argus_fiftyone import __version__
-from argus_fiftyone.encoders import Encoder
+from argus_fiftyone.encoders.protocol import Encoder
 from argus_fiftyone.encoders.registry import load_encoder
 from argus_fiftyone.engine.batch import compare_pairs
 from argus_fiftyone.engine.cache import FeatureCache, code_identity

@@ -10,7 +10,8 @@ from torch import nn
 from torch.nn import functional
 
 from argus_fiftyone.encoders.device import has_fast_bf16
-from argus_fiftyone.encoders.protocol import EncoderUnavailable, ImageFeatures
+from argus_fiftyone.encoders.entries import EncoderUnavailable
+from argus_fiftyone.encoders.protocol import ImageFeatures
 
 if TYPE_CHECKING:
     from argus_fiftyone.encoders.clip.encoder import ClipEncoder
@@ -67,11 +68,11 @@ def check_walk(encoder: ClipEncoder) -> None:
     theirs = encoder.model.visual(encoder._pixels([probe]))
     theirs = theirs[0] if isinstance(theirs, tuple) else theirs  # (pooled, tokens) with output_tokens
     text = encoder.model.encode_text(encoder._tokenizer(list(PROBE_PROMPTS)).to(encoder.device))
-    gaps = (_gap(ours.picture, theirs[0]), _gap(encoder.encode_text(PROBE_PROMPTS), text))
+    gaps = (_gap(ours.image, theirs[0]), _gap(encoder.encode_text(PROBE_PROMPTS), text))
     if not max(gaps) <= WALK_TOLERANCE:
         raise EncoderUnavailable(
             f"{encoder.name}: reading the towers block by block does not give what the model itself gives "
-            f"(picture differs by {gaps[0]:.1e}, text by {gaps[1]:.1e}); this release of open_clip builds "
+            f"(image differs by {gaps[0]:.1e}, text by {gaps[1]:.1e}); this release of open_clip builds "
             "them in a way Argus does not know, so use a plain ViT such as ViT-B-16-quickgelu"
         )
 
@@ -116,7 +117,8 @@ def cast_cosine(exact: ClipEncoder, cast: ClipEncoder) -> float:
 
 def _all_vectors(encoder: ClipEncoder, picture: np.ndarray) -> list[torch.Tensor]:
     features: ImageFeatures = encoder.encode_images([picture])[0]
-    return [*features.visual, features.text_aligned, features.picture, encoder.encode_text(PROBE_PROMPTS)]
+    assert features.dense is not None
+    return [*features.levels, features.dense, features.image, encoder.encode_text(PROBE_PROMPTS)]
 
 
 def _native_probe(encoder: ClipEncoder) -> np.ndarray:

@@ -23,11 +23,8 @@ from argus_fiftyone.encoders.clip.tower import (
     leave_heads,
     project,
 )
-from argus_fiftyone.encoders.protocol import ImageFeatures, PlaceReader
-from argus_fiftyone.encoders.transfers import to_device
-from argus_fiftyone.engine.workers import keep_freed_memory
-from argus_fiftyone.methods.common.posterior import relevance_by_prompts
-from argus_fiftyone.text.query import Query
+from argus_fiftyone.encoders.device import to_device
+from argus_fiftyone.encoders.protocol import FeatureKind, ImageFeatures
 
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -45,8 +42,8 @@ LARGEST_REMEMBERED_GRID = 4096
 class ClipEncoder:
     """Dense features of an open_clip model; see `Encoder` for the protocol.
 
-    Two levels of `visual`, the residual stream after one half and three quarters of the blocks,
-    and `text_aligned` from a last block without residual and feed-forward part:
+    Two `levels`, the residual stream after one half and three quarters of the blocks,
+    and `dense` cells from a last block without residual and feed-forward part:
 
         y = proj(ln_post(out_proj(softmax(k kᵀ/√d + ω) v))),  f = y/‖y‖
 
@@ -69,13 +66,11 @@ class ClipEncoder:
         attention: str = "kk",
         sigma: float = 5.0,
     ) -> None:
-        keep_freed_memory()
-        self.name = str(parsed)
+        self.name, self.family = str(parsed), "clip"
         self.note = RANDOM_NOTE if parsed.kind == "random" else ""
         self.cell: int = model.visual.patch_size[0]
         self.temperature = TEMPERATURE
-        self.level_weights = (1.0, 1.0)
-        self.places: PlaceReader | None = None
+        self.one_by_one = False
         self.attention, self.sigma, self.precision = attention, sigma, "fp32"
         self.model, self._tokenizer = model, tokenizer
         self._mean = torch.tensor(entry.get("mean") or OPENAI_MEAN).view(1, 3, 1, 1)
@@ -112,20 +107,22 @@ class ClipEncoder:
         other._choose_arithmetic()
         return other
 
-    def encode_images(self, pictures: Sequence[np.ndarray]) -> list[ImageFeatures]:
-        """See `Encoder.encode_images`."""
-        if not len(pictures):
+    def encode_images(
+        self, images: Sequence[np.ndarray], kinds: frozenset[FeatureKind] = frozenset({"levels", "dense"})
+    ) -> list[ImageFeatures]:
+        """See `Encoder.encode_images`; all kinds come from one forward."""
+        if not len(images):
             return []
-        self._check(pictures)
-        pixels = self._pixels(pictures)
+        self._check(images)
+        pixels = self._pixels(images)
         large = max(pixels.shape[2:]) > LARGEST_WHOLE
-        visual, text_aligned, picture = (
-            tiled_forward(pixels, self.cell, self._walk) if large else self._walk(pixels)
+        levels, dense, pooled = (
+            tiled_forward(pixels, self.cell, self._forward) if large else self._forward(pixels)
         )
         # Clones made outside inference mode: ordinary tensors that do not keep the whole batch alive.
         return [
-            ImageFeatures(tuple(v[i].clone() for v in visual), text_aligned[i].clone(), picture[i].clone())
-            for i in range(len(pictures))
+            ImageFeatures(tuple(v[i].clone() for v in levels), dense[i].clone(), pooled[i].clone())
+            for i in range(len(images))
         ]
 
     def encode_text(self, prompts: Sequence[str]) -> torch.Tensor:
@@ -141,49 +138,32 @@ class ClipEncoder:
             return torch.zeros(0, self.model.visual.proj.shape[1], device=self.device)
         return torch.stack([self._texts[p] for p in prompts])
 
-    def describe(self, before: ImageFeatures, after: ImageFeatures) -> tuple[torch.Tensor, torch.Tensor]:
-        """Both pictures' text-aligned cells: CLIP reads pictures, not changes."""
-        return before.text_aligned, after.text_aligned
-
-    def relevance(self, cells: torch.Tensor, query: Query) -> torch.Tensor:
-        """See `relevance_by_prompts`."""
-        return self.relevance_of_each(cells, [query])[0]
-
-    def relevance_of_each(self, cells: torch.Tensor, queries: Sequence[Query]) -> torch.Tensor:
-        """See `ReadsTogether`."""
-        return relevance_by_prompts(cells, queries, self.encode_text, self.temperature)
-
-    def read_queries(self, queries: Sequence[Query]) -> None:
-        """See `Encoder.read_queries`."""
-        if not self.note:
-            self.encode_text([prompt for query in queries for prompt in query.positive + query.negative])
-
-    def understands(self, texts: Sequence[str]) -> float:
+    def text_support(self, texts: Sequence[str]) -> list[float]:
         """1 for any words: CLIP read hundreds of millions of captions. 0 for none, and for random weights."""
-        return 0.0 if self.note or not texts else 1.0
+        return [0.0 if self.note or not text.strip() else 1.0 for text in texts]
 
-    def _check(self, pictures: Sequence[np.ndarray]) -> None:
-        first = pictures[0].shape
-        for picture in pictures:
-            if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+    def _check(self, images: Sequence[np.ndarray]) -> None:
+        first = images[0].shape
+        for image in images:
+            if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
                 raise ValueError(
-                    f"pictures must be uint8 [height, width, 3], got {picture.dtype} {picture.shape}"
+                    f"pictures must be uint8 [height, width, 3], got {image.dtype} {image.shape}"
                 )
-            if picture.shape != first:
-                raise ValueError(f"pictures of one batch need one size, got {first} and {picture.shape}")
+            if image.shape != first:
+                raise ValueError(f"pictures of one batch need one size, got {first} and {image.shape}")
         if first[0] % self.cell or first[1] % self.cell or not first[0] or not first[1]:
             raise ValueError(
                 f"{self.name}: picture sides must be multiples of {self.cell} px, got {first[0]}×{first[1]}"
             )
 
-    def _pixels(self, pictures: Sequence[np.ndarray]) -> torch.Tensor:
-        batch = to_device(np.stack(pictures), self.device).permute(0, 3, 1, 2)
+    def _pixels(self, images: Sequence[np.ndarray]) -> torch.Tensor:
+        batch = to_device(np.stack(images), self.device).permute(0, 3, 1, 2)
         normalised = (batch.float() / 255 - self._mean.to(self.device)) / self._std.to(self.device)
         return normalised.to(self.dtype)
 
     @torch.inference_mode()
-    def _walk(self, pixels: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor, torch.Tensor]:
-        """Normalised pixels → visual levels, text-aligned cells and picture vectors, unit length, float32."""
+    def _forward(self, pixels: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor, torch.Tensor]:
+        """Normalised pixels → levels, dense cells and image vectors, unit length, float32."""
         tower = self.model.visual
         grid = (pixels.shape[2] // self.cell, pixels.shape[3] // self.cell)
         positions, prior = self._for_grid(grid)
@@ -226,5 +206,5 @@ class ClipEncoder:
 
 
 def _cells(tokens: torch.Tensor, grid: tuple[int, int]) -> torch.Tensor:
-    """[pictures, rows · cols, dim] → [pictures, rows, cols, dim], each cell of unit length, float32."""
+    """[images, rows · cols, dim] → [images, rows, cols, dim], each cell of unit length, float32."""
     return functional.normalize(tokens.float(), dim=-1).unflatten(1, grid)

@@ -27,7 +27,8 @@ from argus_fiftyone.encoders.clip.tower import (
     fold_quick_gelu,
     tower_config,
 )
-from argus_fiftyone.encoders.protocol import EncoderEntry, EncoderUnavailable
+from argus_fiftyone.encoders.device import best_device
+from argus_fiftyone.encoders.entries import EncoderEntry, EncoderUnavailable
 
 __all__ = [
     "SHORT_NAMES",
@@ -44,7 +45,7 @@ def load_clip(
     name: str,
     device: str = "auto",
     *,
-    attention: str = "kk",
+    attention: str = "auto",
     precision: str = "auto",
     sigma: float = 5.0,
     allow_download: bool = True,
@@ -54,7 +55,7 @@ def load_clip(
     Args:
         name: "clip:MODEL:TAG", "clip:MODEL:PATH", "clip:MODEL:random" or a short name.
         device: a torch device, or "auto": CUDA, then MPS, then CPU.
-        attention: what patches compare in the last block: "kk", "vv", "qq" or "v".
+        attention: what patches compare in the last block: "kk", "vv", "qq" or "v"; "auto" is "kk".
         precision: "fp32", "bf16", "fp16", or "auto": bf16 where the processor has it and the
             features stay within cosine 0.9995 of float32, measured on loading.
         sigma: width of the neighbourhood prior in patches; 0 leaves it out.
@@ -65,6 +66,7 @@ def load_clip(
         EncoderUnavailable: if the weights or the tower cannot be used here.
     """
     parsed = parse_clip_name(name)
+    attention = ATTENTIONS[0] if attention == "auto" else attention
     if attention not in ATTENTIONS:
         raise ValueError(f"attention must be one of {', '.join(ATTENTIONS)}, got {attention!r}")
     neighbourhood_prior((1, 1), sigma)  # refuses a bad sigma before anything is loaded
@@ -84,7 +86,7 @@ def load_clip(
     fold_quick_gelu(model)
     encoder = ClipEncoder(parsed, model, tokenizer, entry, attention, sigma)
     check_walk(encoder)
-    return pick_precision(encoder, precision, _device(device))
+    return pick_precision(encoder, precision, best_device(device))
 
 
 def _entry_of(parsed: ClipName) -> dict[str, Any]:
@@ -125,14 +127,6 @@ def _locate(parsed: ClipName, allow_download: bool) -> Path | None:
     return found or download_weights(parsed.model, parsed.weights)
 
 
-def _device(wanted: str) -> torch.device:
-    if wanted != "auto":
-        return torch.device(wanted)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
 def list_entries() -> list[EncoderEntry]:
     """The recommended CLIP encoders for `argus encoders`: on this disk, or what would be fetched."""
     return [
@@ -141,7 +135,6 @@ def list_entries() -> list[EncoderEntry]:
             ready=(ready := find_weights(*known.name.split(":")) is not None),
             description=known.sentence,
             missing="" if ready else f"weights {known.name} not on this disk",
-            download_mb=0 if ready else known.megabytes,
         )
         for short, known in SHORT_NAMES.items()
     ]

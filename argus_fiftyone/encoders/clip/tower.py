@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from argus_fiftyone.encoders.clip.backend import PLAIN, Arithmetic
 from argus_fiftyone.encoders.clip.names import SHORT_NAMES
-from argus_fiftyone.encoders.protocol import EncoderUnavailable
+from argus_fiftyone.encoders.entries import EncoderUnavailable
 
 _WORKING = "towers that work are " + ", ".join(r.name.partition(":")[0] for r in SHORT_NAMES.values())
 

@@ -9,7 +9,6 @@ How it was trained and on what: docs/mini.md.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -18,8 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from argus_fiftyone.engine.workers import side_by_side
-from argus_fiftyone.methods.common.soft_alignment import EVIDENCE, FOLDED, SeenPair, plain, resized, see
+from argus_fiftyone.encoders.mini.matched import EVIDENCE, FOLDED, MatchedPair, plain, resized
+from argus_fiftyone.encoders.pieces import independent
 
 WEIGHTS = Path(__file__).with_name("head.safetensors")
 TEXT_SIZE = 384
@@ -29,21 +28,6 @@ SHARED = 2
 """Cells of stride 8 that share their description in each direction."""
 REFERENCES = 512
 """Descriptions of synthetic changes kept as the yardstick of every query."""
-
-
-@dataclass(frozen=True)
-class ChangeDescription:
-    """What the head says of a pair; rows and cols are those of the stride-8 map.
-
-    Attributes:
-        embedding: [rows, cols, dim], unit length; compare with `MiniHead.embed_queries`.
-        changed: [rows, cols] in [0, 1], the probability that anything changed but nuisance.
-        direction: [rows, cols, 3], probabilities of appeared, disappeared, changed in place.
-    """
-
-    embedding: Tensor
-    changed: Tensor
-    direction: Tensor
 
 
 class _Mixing(nn.Module):
@@ -62,7 +46,7 @@ class _Mixing(nn.Module):
 
 
 class MiniHead(nn.Module):
-    """See the module. `describe_change` and `match` are what an engine calls."""
+    """See the module. `describe` and `match_cells` are what a method calls; `read` is what was trained."""
 
     channel_mean: Tensor
     channel_scale: Tensor
@@ -121,63 +105,32 @@ class MiniHead(nn.Module):
         return head.to(device).eval().requires_grad_(False)
 
     @torch.inference_mode()
-    def describe_change(self, before: Sequence[Tensor], after: Sequence[Tensor]) -> ChangeDescription:
-        """Reads a pair once.
+    def describe(self, pairs: MatchedPair) -> tuple[Tensor, Tensor]:
+        """What went, seen in the before images, and what came: [n, rows, cols, dim] each, unit length.
 
-        Args:
-            before, after: the tower's raw maps of stride 4, 8, 16 and 32, each
-                [channels, rows, cols] (not unit length); both pictures of one size.
-
-        Swapping the pictures exchanges appeared and disappeared and leaves `changed` as it is.
+        Compare with `embed_queries`. Rows and cols are those of the stride-8 map. Cells of one change
+        should carry one description, so each takes the mean of those around it, weighed by their
+        evidence; cells that changed neither to the head nor to the untrained eye say `nothing`: the
+        head misses changes that it was never shown. Swapping the images exchanges the two.
         """
-        before, after = ([stage[None].float() for stage in stages] for stages in (before, after))
-        return self.describe(see(before, after))
-
-    @torch.inference_mode()
-    def describe(self, seen: SeenPair) -> ChangeDescription:
-        """`describe_change` for one pair that was matched before (n = 1).
-
-        Cells of one change should carry one description, so each takes the mean of those
-        around it, weighed by their evidence; cells that changed neither to the head nor to the
-        untrained eye say `nothing`: the head misses changes that it was never shown."""
-        return self._told(seen.visual(), *self.both_ways(seen))
-
-    @torch.inference_mode()
-    def describe_both(self, seen: SeenPair) -> tuple[ChangeDescription, ChangeDescription]:
-        """`describe` of a pair and of the same pair swapped, for the price of one."""
-        visual, standardised = seen.visual(), self._standardised(seen)
-        read = torch.inference_mode()(self._read)  # since each thread enters it for itself
+        visual, standardised = pairs.visual(), self.standardised(pairs)
+        read = torch.inference_mode()(self.read)  # since each thread enters it for itself
         orders = standardised, standardised.swapped()
-        forth, back = side_by_side([partial(read, order) for order in orders], visual.is_cpu)
-        fair = _fair(forth, back), _fair(back, forth)
-        one, other = side_by_side([partial(self._told, visual, *way) for way in fair], visual.is_cpu)
-        return one, other
+        forth, back = independent([partial(read, order) for order in orders])
+        # Whether anything changed is asked in both orders, so that it is exactly fair to both.
+        changed = (forth[1] + back[1]) / 2
+        went, came = independent([partial(self._told, visual, way[0], changed) for way in (back, forth)])
+        return went, came
 
     @torch.inference_mode()
-    def _told(
-        self, visual: Tensor, embedding: Tensor, changed: Tensor, direction: Tensor
-    ) -> ChangeDescription:
+    def _told(self, visual: Tensor, embedding: Tensor, changed: Tensor) -> Tensor:
         shared = functional.normalize(_weighed_mean(embedding, visual), dim=1)
         something = torch.maximum(torch.sigmoid(changed + CREDIT), plain(visual))[:, None]
         silent = functional.normalize(self.nothing, dim=0)[:, None, None]
         told = functional.normalize(something * shared + (1 - something) * silent, dim=1)
-        ways = direction[0].softmax(dim=0).permute(1, 2, 0)
-        return ChangeDescription(told[0].permute(1, 2, 0), changed[0].sigmoid(), ways)
+        return told.permute(0, 2, 3, 1)
 
-    def both_ways(self, seen: SeenPair) -> tuple[Tensor, Tensor, Tensor]:
-        """Embeddings [n, dim, rows, cols], changed logits [n, rows, cols] and direction logits
-        [n, 3, rows, cols] of before→after, the latter two made exactly fair to both orders."""
-        return _fair(*self._both_orders(seen))
-
-    def one_way(self, seen: SeenPair) -> tuple[Tensor, Tensor, Tensor]:
-        """As `both_ways`, reading the pair in one order only."""
-        return self._read(self._standardised(seen))
-
-    def _both_orders(self, seen: SeenPair) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        standardised = self._standardised(seen)
-        return self._read(standardised), self._read(standardised.swapped())
-
-    def _standardised(self, seen: SeenPair) -> SeenPair:
+    def standardised(self, seen: MatchedPair) -> MatchedPair:
         """All maps in deviations of their channels; what was not found in the other picture has no mean."""
         means, scales = (
             [part[:, None, None] for part in buffer.split(FOLDED)]
@@ -190,9 +143,11 @@ class MiniHead(nn.Module):
         gone, come = (
             [x / scale for x, scale in zip(side, scales[1:3], strict=True)] for side in (seen.gone, seen.come)
         )
-        return SeenPair(before, after, gone, come, seen.evidence)
+        return MatchedPair(before, after, gone, come, seen.evidence)
 
-    def _read(self, seen: SeenPair) -> tuple[Tensor, Tensor, Tensor]:
+    def read(self, seen: MatchedPair) -> tuple[Tensor, Tensor, Tensor]:
+        """Standardised pairs in one order: embeddings [n, dim, rows, cols], changed logits [n, rows, cols]
+        and logits of appeared, disappeared, changed in place [n, 3, rows, cols]."""
         layers = [*self.before, *self.after, *self.gone, *self.come]
         maps = [*seen.before, *seen.after, *seen.gone, *seen.come]
         inputs = [(layer, self.drop(x)) for layer, x in zip(layers, maps, strict=True)]
@@ -221,29 +176,22 @@ class MiniHead(nn.Module):
         return cosines.topk(3, dim=-1).values.mean(dim=-1)
 
     @torch.inference_mode()
-    def match(self, description: ChangeDescription, queries: Tensor) -> Tensor:
-        """How well each query (from `embed_queries`) names the change of each cell, were it
-        changed at all: [n, rows, cols] in [0, 1]. Multiply by evidence of change for a heatmap.
+    def match_cells(self, cells: Tensor, queries: Tensor) -> Tensor:
+        """How well each query (from `embed_queries`) names the change of each cell, were it changed at
+        all: [n, rows, cols] in [0, 1], of embeddings [rows, cols, dim].
 
         A broad query lies near every change. So each is measured in deviations from its mean
-        over reference changes, which lets queries be compared and one threshold serve all."""
-        return self.match_cells(description.embedding, queries)
-
-    @torch.inference_mode()
-    def match_cells(self, cells: Tensor, queries: Tensor) -> Tensor:
-        """As `match`, for embeddings [rows, cols, dim] alone."""
+        over reference changes, which lets queries be compared and one threshold serve all.
+        """
         return torch.sigmoid(self.calibration[0] * self.standing(cells, queries) + self.calibration[1])
 
     @torch.inference_mode()
     def standing(self, cells: Tensor, queries: Tensor) -> Tensor:
-        """The deviations that `match` squeezes into [0, 1]: [n, rows, cols]."""
+        """The deviations that `match_cells` squeezes into [0, 1]: [n, rows, cols]."""
         cosines = torch.einsum("rcd,nd->nrc", cells, queries)
         usual = queries @ self.reference.T
         mean, deviation = (value[:, None, None] for value in (usual.mean(dim=1), usual.std(dim=1)))
         return (cosines - mean) / deviation.clamp(min=1e-3)
-
-    def match_logits(self, cosines: Tensor) -> Tensor:
-        return self.match_scale.exp() * cosines + self.match_bias
 
 
 def _across(inputs: Sequence[tuple[nn.Module, Tensor]]) -> Tensor:
@@ -256,13 +204,6 @@ def _across(inputs: Sequence[tuple[nn.Module, Tensor]]) -> Tensor:
 
 def _beside(parts: list[Tensor]) -> Tensor:
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
-
-
-def _fair(forth: tuple[Tensor, ...], back: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor]:
-    """What `one_way` says, with changed and direction as the mean of both orders."""
-    embedding, changed, ways = forth
-    # The way back sees every appearance as a disappearance.
-    return embedding, (changed + back[1]) / 2, (ways + back[2][:, [1, 0, 2]]) / 2
 
 
 def _weighed_mean(embedding: Tensor, weights: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import importlib.util
 import os
 from pathlib import Path
 
-from argus_fiftyone.encoders.protocol import EncoderUnavailable
+from argus_fiftyone.encoders.entries import EncoderUnavailable
 
 FOLDER_VARIABLE = "ARGUS_MINI_WEIGHTS"
 IMAGE_TOWER = "efficientnet-lite2-9656183e.pth"

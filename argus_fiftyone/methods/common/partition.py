@@ -1,4 +1,4 @@
-"""Does a picture show one scene or two? Views stitched side by side fall apart, one scene does not.
+"""Does an image show one scene or two? Views stitched side by side fall apart, one scene does not.
 
 Each of two scenes has a normal of its own, and words that name something in one of them have
 nothing to say about the other.
@@ -6,7 +6,7 @@ nothing to say about the other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -26,14 +26,14 @@ STEPS = 6
 ROUNDS = 10
 """How often that is done."""
 SHARES = torch.linspace(0.1, 0.9, 17)
-"""Shares of the picture that one scene may take."""
+"""Shares of the image that one scene may take."""
 
 
-def two_scenes(levels: Sequence[torch.Tensor], size: tuple[int, ...]) -> np.ndarray:
-    """Where one of two scenes is; everywhere, if the picture is one scene.
+def partition(levels: Sequence[torch.Tensor], size: tuple[int, ...]) -> np.ndarray:
+    """Where one of two scenes is; everywhere, if the image is one scene.
 
     Args:
-        levels: of one picture, each [rows, cols, dim].
+        levels: of one image, each [rows, cols, dim].
         size: (rows, cols) wanted.
 
     Returns:
@@ -57,7 +57,7 @@ def two_scenes(levels: Sequence[torch.Tensor], size: tuple[int, ...]) -> np.ndar
 
 
 def cheapest_cut(maps: Sequence[torch.Tensor]) -> tuple[float, torch.Tensor]:
-    """The normalized cut of a picture into two, and one side of it.
+    """The normalized cut of an image into two, and one side of it.
 
     Args:
         maps: each [1, dim, rows, cols], of one grid.
@@ -84,7 +84,7 @@ def cheapest_cut(maps: Sequence[torch.Tensor]) -> tuple[float, torch.Tensor]:
 
 
 def _second_eigenvector(walk: torch.Tensor, first: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
-    """Of a symmetric matrix whose first is known, by subspace iteration from the picture's lowest waves."""
+    """Of a symmetric matrix whose first is known, by subspace iteration from the image's lowest waves."""
     first = functional.normalize(first, dim=0)
     waves = torch.pi * (place + 0.5) / (place.amax(dim=0) + 1)
     down, right = waves.unbind(dim=1)
@@ -96,14 +96,3 @@ def _second_eigenvector(walk: torch.Tensor, first: torch.Tensor, place: torch.Te
             basis = walk @ basis
         basis, _ = torch.linalg.qr(basis - first[:, None] * (first @ basis))
     return basis @ torch.linalg.eigh(basis.T @ walk @ basis)[1][:, -1]
-
-
-def each_scene(scene: np.ndarray, calibrated: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """What is calibrated by scene, put together again.
-
-    Args:
-        scene: bool [rows, cols] as `two_scenes` gives it.
-        calibrated: takes the bool [rows, cols] of one scene, returns values [rows, cols].
-    """
-    values = calibrated(scene)
-    return values if scene.all() else np.where(scene, values, calibrated(~scene))

@@ -1,40 +1,33 @@
-"""What `mini` sees in a place, changed or not: class names for everyday things, the head for the rest.
+"""Names for the places of an image: class names for everyday things, the trained head for changes.
 
-The head knows changes. The 1000 ImageNet classes are a second, untrained bridge from
-pictures to words, for things that no training caption named (ConSE).
+The head knows changes. The 1000 ImageNet classes are a second, untrained bridge from images to
+words, for things that no training caption named.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import torch
 from torch.nn import functional
 
-from argus_fiftyone.encoders import mini
-from argus_fiftyone.encoders.mini.head import MiniHead
-from argus_fiftyone.encoders.mini.tower import MiniTower
-from argus_fiftyone.encoders.protocol import ImageFeatures
-from argus_fiftyone.engine.workers import Once, side_by_side
+from argus_fiftyone.encoders.mini.encoder import MiniEncoder
+from argus_fiftyone.encoders.pieces import Once, independent
 from argus_fiftyone.io.images import resize
-from argus_fiftyone.methods.common.instances import cut_outs, shares, things_of
+from argus_fiftyone.methods.common.instances import crops, instances_of, shares
 from argus_fiftyone.text.query import Query
 
-Stages = Callable[[Sequence[np.ndarray]], list[torch.Tensor]]
-
-CLASS_NAMES = Path(mini.__file__).with_name("class_names.safetensors")
-"""Made by `python -m training.class_names`."""
-CLASSES_PER_CELL = 20
 COARSEST = 3
-"""The level of stride 32 of the picture at its own size."""
-THING_SIDE = 256
-"""Pixels at which a thing is read, cut out; the tower learned at 260, and sides must be whole cells."""
+"""The level of stride 32 of the image at its own size."""
+PARTITION_LEVELS = (2, 3)
+"""Levels by whose likeness an image of two scenes falls apart."""
+CROP_SIDE = 256
+"""Pixels at which a crop is classified; the tower learned at 260, and sides must be whole cells."""
 ALONE = 0.5
-"""What that counts beside the same thing read where it lies."""
+"""What a crop counts beside the same instance seen where it lies."""
 AROUND = 5
 """Cells of stride 32 in each direction that are seen as one place."""
 NAME_WEIGHT = 5.0
@@ -60,88 +53,75 @@ CLOSER_FROM, CLOSER_WHOLLY = -0.07, -0.03
 
 
 @dataclass(frozen=True)
-class ReadPlaces:
-    """Of one picture what serves all queries; made when first asked for.
+class ReadImage:
+    """What serves all queries about one image of a pair; made when first asked for.
 
     Attributes:
-        cells: what `Encoder.describe` says of it.
-        looked: what `MiniPlaces.look` kept.
-        novelty: [rows, cols] ≥ 0, on the grid on which places are told apart.
-        pictures: this one and the other of the pair, uint8 [height, width, 3].
-        stages: what the tower sees in pictures, as `MiniEncoder.stages`.
+        described: what the head says of its changes, [rows, cols, dim].
+        coarse: the tower's map of stride 32, [rows, cols, channels].
+        distance: [rows, cols] ≥ 0, on the grid on which instances are told apart.
+        images: this one and the other of the pair, in one frame, uint8 [height, width, 3].
     """
 
-    cells: torch.Tensor
-    looked: torch.Tensor
-    novelty: torch.Tensor
-    pictures: tuple[np.ndarray, np.ndarray]
-    stages: Stages
-    tower: MiniTower
-    head: MiniHead
-    names: torch.Tensor
-    name_mean: torch.Tensor
+    described: torch.Tensor
+    coarse: torch.Tensor
+    distance: torch.Tensor
+    images: tuple[np.ndarray, np.ndarray]
+    encoder: MiniEncoder
 
     @Once
     def rivals(self) -> torch.Tensor:
-        """How well the known wordings that fit best do: [rows, cols] of the cells, in deviations."""
-        return _best(self.head.standing(self.cells, self.head.embed_queries(self.head.known)))
+        """How well the known wordings that fit best do: [rows, cols] of `described`, in deviations."""
+        head = self.encoder.pair_head
+        return _best(head.standing(self.described, head.embed_queries(head.known)))
 
     @Once
     def named_rivals(self) -> torch.Tensor:
         """The same by class names: [rows, cols] of `around`, cosines."""
-        return _best(self.cosines(functional.normalize(self.head.known - self.name_mean, dim=-1)))
+        known = self.encoder.pair_head.known - self.encoder.class_names.mean
+        return _best(self.cosines(functional.normalize(known, dim=-1)))
 
     def cosines(self, wordings: torch.Tensor) -> torch.Tensor:
-        """Of `around` with wordings as of `encode_text`, [n, 384]: [n, rows, cols]."""
+        """Of `around` with wordings as of `ClassNames.encode_text`, [n, 384]: [n, rows, cols]."""
         return (functional.normalize(self.around, dim=-1) @ wordings.T).permute(2, 0, 1)
 
     @Once
     def around(self) -> torch.Tensor:
-        """Mean class names of places, [rows, cols, 384]; places of novelty outweigh those around them."""
-        coarse = self.looked.permute(2, 0, 1)[None]
+        """Mean class names of places, [rows, cols, 384]; places of change outweigh those around them."""
+        coarse = self.coarse.permute(2, 0, 1)[None]
         rows, cols = coarse.shape[-2:]
-        weight = functional.adaptive_avg_pool2d(self.novelty.to(coarse)[None, None], (rows, cols)) + 1e-3
+        weight = functional.adaptive_avg_pool2d(self.distance.to(coarse)[None, None], (rows, cols)) + 1e-3
         margin = (AROUND // 2,) * 4
         sums = (
             functional.avg_pool2d(functional.pad(x, margin), AROUND, 1) for x in (coarse * weight, weight)
         )
-        return class_mix(self.tower.classes(next(sums) / next(sums)), self.names)[0]
+        return self.encoder.class_names.mix(self.encoder.tower.classes(next(sums) / next(sums)))[0]
 
     @Once
-    def things(self) -> torch.Tensor:
-        """Which thing each place belongs to: int64 [rows, cols], as `things_of`."""
-        return things_of(self.novelty).to(self.looked.device)
+    def instances(self) -> torch.Tensor:
+        """Which instance each place belongs to: int64 [rows, cols], as `instances_of`."""
+        return instances_of(self.distance).to(self.coarse.device)
 
     @Once
     def classes(self) -> torch.Tensor:
-        """What class each thing is of: probabilities [things, 1000].
+        """What class each instance is of: probabilities [instances, 1000].
 
-        It is read twice, alone and where it lies: some things are known by what is around them.
+        It is classified twice, alone and where it lies: some things are known by what is around them.
         """
-        things = self.things.cpu()
-        cut = cut_outs(things, self.novelty, *self.pictures)
-        pieces = [partial(self._summed_up, thing) for thing in cut]
-        alone = torch.stack(side_by_side(pieces, self.looked.is_cpu))
-        cells = self.tower.summed_up(self.looked.permute(2, 0, 1)[None])[0].flatten(0, 1)
-        there = shares(things, self.novelty, self.looked.shape[:2]).to(cells) @ cells
+        instances, tower = self.instances.cpu(), self.encoder.tower
+        cut = crops(instances, self.distance, *self.images)
+        alone = torch.stack(independent([partial(self._summed_up, crop) for crop in cut]))
+        cells = tower.summed_up(self.coarse.permute(2, 0, 1)[None])[0].flatten(0, 1)
+        there = shares(instances, self.distance, self.coarse.shape[:2]).to(cells) @ cells
         # The classifier is linear: of a mean it says the mean of what it says of each.
-        logits = self.tower.classifier(torch.lerp(there, alone, ALONE))
+        logits = tower.classifier(torch.lerp(there, alone, ALONE))
         return (SEEN_SHARPNESS * logits).softmax(dim=-1)
 
     @torch.inference_mode()
-    def _summed_up(self, thing: np.ndarray) -> torch.Tensor:
-        """What the classifier reads of a thing cut out: [1280]."""
-        last = self.stages([resize(thing, (THING_SIDE, THING_SIDE))])[-1]
-        return self.tower.summed_up(last).mean(dim=(0, 1, 2))
-
-
-def class_mix(logits: torch.Tensor, names: torch.Tensor) -> torch.Tensor:
-    """Class logits [..., 1000] → mean class names [..., 384].
-
-    The surer the tower is, the longer: at most 1 for one name alone.
-    """
-    top = logits.softmax(dim=-1).topk(CLASSES_PER_CELL, dim=-1)
-    return (top.values.unsqueeze(-1) * names[top.indices]).sum(dim=-2)
+    def _summed_up(self, crop: np.ndarray) -> torch.Tensor:
+        """What the classifier reads of a crop: [1280]."""
+        last = self.encoder.stages([resize(crop, (CROP_SIDE, CROP_SIDE))])[-1]
+        return self.encoder.tower.summed_up(last).mean(dim=(0, 1, 2))
 
 
 def _best(fits: torch.Tensor) -> torch.Tensor:
@@ -153,100 +133,66 @@ def _ramp(value: float, begin: float, end: float) -> float:
     return min(1.0, max(0.0, (value - begin) / (end - begin)))
 
 
-class MiniPlaces:
-    """Implements `PlaceReader`.
+class RegionClassifier:
+    """Holds what a query names against the places of an image.
 
     Source:
-        ConSE (Norouzi et al., ICLR 2014): an embedding is the mean of those of the likeliest
-        class names, weighted by probability. Ours differs in doing so per place, and in
-        subtracting the mean class name from places and prompts, without which all cosines
-        crowd together. Of things ours asks the other way round, how likely the classes are
-        that the words may mean. Prevailing over rival wordings is the hubness correction of
-        CSLS (Conneau et al., ICLR 2018), on one side.
+        ConSE (Norouzi et al., ICLR 2014) per place. Of instances ours asks the other way round, how
+        likely the classes are that the words may mean. Prevailing over rival wordings is the hubness
+        correction of CSLS (Conneau et al., ICLR 2018), on one side.
     """
 
-    levels: tuple[int, ...] = (2, 3)
-
-    def __init__(
-        self,
-        tower: MiniTower,
-        stages: Stages,
-        head: MiniHead,
-        embed: Callable[[Sequence[str]], torch.Tensor],
-    ) -> None:
-        self._tower, self._stages, self._head, self._embed = tower, stages, head, embed
-
-    @torch.inference_mode()
-    def look(self, features: ImageFeatures) -> torch.Tensor:
-        """See `PlaceReader.look`."""
-        return features.visual[COARSEST].float()
+    def __init__(self, encoder: MiniEncoder) -> None:
+        self._encoder = encoder
 
     def read(
         self,
-        cells: torch.Tensor,
-        looked: torch.Tensor,
-        novelty: torch.Tensor,
-        pictures: tuple[np.ndarray, np.ndarray],
-    ) -> ReadPlaces:
-        """See `PlaceReader.read`."""
-        towers = self._stages, self._tower, self._head
-        return ReadPlaces(cells, looked, novelty, pictures, *towers, self._names, self._name_mean)
+        described: torch.Tensor,
+        coarse: torch.Tensor,
+        distance: torch.Tensor,
+        images: tuple[np.ndarray, np.ndarray],
+    ) -> ReadImage:
+        """One image of a pair; see `ReadImage`."""
+        return ReadImage(described, coarse, distance, images, self._encoder)
 
     @torch.inference_mode()
-    def likeness(self, read: ReadPlaces, query: Query) -> torch.Tensor:
-        """See `PlaceReader.likeness`."""
+    def likeness(self, read: ReadImage, query: Query) -> torch.Tensor:
+        """How far each place resembles what is named: [rows, cols] of the distance's grid.
+
+        The logarithm of how much likelier the name is than any name would be by chance.
+        """
         meant = (SAID_SHARPNESS * self._to_names(query)).softmax(dim=-1).mean(dim=0)
         # Hundreds of far names would together outweigh the few that may be meant.
         likeliest = meant.topk(CLASSES_MEANT)
         by_chance = 1 / len(meant)
         found = read.classes[:, likeliest.indices] @ likeliest.values
-        return (found / by_chance + NEVER).log()[read.things]
+        return (found / by_chance + NEVER).log()[read.instances]
 
     @torch.inference_mode()
     def named(self, query: Query) -> float:
-        """See `PlaceReader.named`.
+        """How far the query names a thing that has a class name, and no change, in [0, 1].
 
         Wordings of changes are held against the thing alone: a place may have any name.
         """
         to_names = float(self._to_names(query).topk(NEAREST_NAMES, dim=-1).values.mean())
-        to_changes = float(self._head.nearness(self._embed(query.things)).mean())
+        embedded = self._encoder.embed(query.things)
+        to_changes = float(self._encoder.pair_head.nearness(embedded).mean())
         covered = _ramp(to_names, NAMED_FROM, NAMED_WHOLLY)
         return covered * _ramp(to_names - to_changes, CLOSER_FROM, CLOSER_WHOLLY)
 
     @torch.inference_mode()
-    def fit(self, read: ReadPlaces, query: Query) -> torch.Tensor:
-        """See `PlaceReader.fit`."""
-        asked = self._head.standing(read.cells, self._head.embed_queries(self._embed([query.text])))[0]
-        wanted = functional.normalize(self.encode_text(query.positive).mean(dim=0, keepdim=True), dim=-1)
+    def fit(self, read: ReadImage, query: Query) -> torch.Tensor:
+        """How well the words fit what is there and what changed there: [rows, cols], on an open scale."""
+        head, names = self._encoder.pair_head, self._encoder.class_names
+        asked = head.standing(read.described, head.embed_queries(self._encoder.embed([query.text])))[0]
+        positive: Sequence[str] = query.positive
+        wanted = functional.normalize(names.encode_text(positive).mean(dim=0, keepdim=True), dim=-1)
         named = read.cosines(wanted)[0] - RIVAL_WEIGHT * read.named_rivals
         named = functional.interpolate(
             named[None, None], size=asked.shape, mode="bilinear", align_corners=False
         )[0, 0]
         return asked - RIVAL_WEIGHT * read.rivals + NAME_WEIGHT * named
 
-    def encode_text(self, prompts: Sequence[str]) -> torch.Tensor:
-        """[prompts, 384], unit length, to be held against `class_mix`."""
-        return functional.normalize(self._embed(prompts) - self._name_mean, dim=-1)
-
-    def class_mix(self, coarse: torch.Tensor) -> torch.Tensor:
-        """The tower's stride-32 map [n, channels, rows, cols] → mean class names [n, rows, cols, 384]."""
-        return class_mix(self._tower.classes(coarse), self._names)
-
     def _to_names(self, query: Query) -> torch.Tensor:
         """Cosines of the things with the class names, neither in a sentence: [things, 1000]."""
-        return self._embed(query.things) @ self._vectors.T
-
-    @cached_property
-    def _name_mean(self) -> torch.Tensor:
-        return self._vectors.mean(dim=0)
-
-    @cached_property
-    def _names(self) -> torch.Tensor:
-        return self._vectors - self._name_mean
-
-    @cached_property
-    def _vectors(self) -> torch.Tensor:
-        """MiniLM vectors of the 1000 class names, float32 [1000, 384]."""
-        from safetensors.torch import load_file
-
-        return load_file(str(CLASS_NAMES))["vectors"].float().to(self._head.known.device)
+        return self._encoder.embed(query.things) @ self._encoder.class_names.vectors.T

@@ -16,7 +16,7 @@ from argus_fiftyone.plugin.dataset.writing import RunWriter, clear_results
 from argus_fiftyone.settings import Settings
 
 if TYPE_CHECKING:
-    from argus_fiftyone.engine.batch import Outcome
+    from argus_fiftyone.engine.result import PairResult
     from argus_fiftyone.io.pair_list import Pair
     from argus_fiftyone.text.query import Query
 
@@ -101,7 +101,7 @@ def compute_heatmaps(
 
 
 def _write_all(
-    dataset: Dataset, key: str, record: dict[str, Any], todo: list[PairSample], outcomes: Iterator[Outcome]
+    dataset: Dataset, key: str, record: dict[str, Any], todo: list[PairSample], outcomes: Iterator[PairResult]
 ) -> Generator[tuple[int, int], None, None]:
     """Write outcomes as they come; what was computed is written even when stopped."""
     writer = RunWriter(dataset, record["bases"], Path(record["folder"]))
@@ -217,7 +217,7 @@ def load_encoder(settings: Settings) -> Any:
 
 def compare_pairs(
     pairs: Iterable[Pair], encoder: Any, settings: Settings, queries: Sequence[str] | None
-) -> Iterator[Outcome]:
+) -> Iterator[PairResult]:
     """As `batch.compare_pairs`."""
     from argus_fiftyone.engine import batch  # torch: as above
 

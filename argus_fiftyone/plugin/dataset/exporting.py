@@ -14,6 +14,7 @@ from fiftyone import ViewField as F
 from fiftyone.types import COCODetectionDataset
 
 from argus_fiftyone import __version__
+from argus_fiftyone.engine.overlay import overlay
 from argus_fiftyone.io.images import ImageError, read_image, resize
 from argus_fiftyone.io.png import write_whole
 from argus_fiftyone.plugin.dataset.computing import Progress
@@ -24,7 +25,6 @@ from argus_fiftyone.plugin.dataset.runs import list_runs, run_queries, run_recor
 from argus_fiftyone.plugin.dataset.slices import AFTER, PairSample, after_slice, pairs_in
 from argus_fiftyone.plugin.labels import ANY_CHANGE, DECISIONS, read_heatmap
 from argus_fiftyone.runs.html_report import Report, ShownPair, as_html
-from argus_fiftyone.runs.overlay import overlay
 
 THUMBNAIL = 320
 SHOWN = 100

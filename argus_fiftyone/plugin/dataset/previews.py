@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from argus_fiftyone.engine.overlay import overlay
 from argus_fiftyone.io.images import read_image, resize
 from argus_fiftyone.plugin.dataset.computing import Compare, Progress, compare_pairs, load_encoder
 from argus_fiftyone.plugin.dataset.fields import Dataset, Samples
 from argus_fiftyone.plugin.dataset.runs import list_runs, run_record
 from argus_fiftyone.plugin.dataset.slices import pairs_in
-from argus_fiftyone.runs.overlay import overlay
 from argus_fiftyone.settings import Settings
 
 COUNT = 3

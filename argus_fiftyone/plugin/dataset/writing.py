@@ -16,8 +16,7 @@ from argus_fiftyone.plugin.dataset.slices import AFTER, PairSample
 from argus_fiftyone.plugin.labels import DECISIONS, carry_decisions, to_detections, write_heatmap
 
 if TYPE_CHECKING:
-    from argus_fiftyone.engine.answers import Comparison
-    from argus_fiftyone.engine.batch import Outcome
+    from argus_fiftyone.engine.result import Comparison, PairResult
 
 CHUNK = 100
 """Pairs per write, where they come fast; a pair in a chunk of 25 costs twice as much."""
@@ -42,7 +41,7 @@ class RunWriter:
         self._waiting: dict[str, dict[str, Any]] = {}
         self._last_write = time.monotonic()
 
-    def add(self, sample: PairSample, outcome: Outcome) -> bool:
+    def add(self, sample: PairSample, outcome: PairResult) -> bool:
         """Take one outcome; writes a chunk when one is due, and says whether it did."""
         row: dict[str, Any] = {}
         if outcome.error:

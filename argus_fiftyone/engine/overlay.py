@@ -14,47 +14,20 @@ from argus_fiftyone.engine.regions import Region
 from argus_fiftyone.io.images import resize
 from argus_fiftyone.io.maps import write_map
 from argus_fiftyone.io.png import write_png, write_whole
-from argus_fiftyone.settings import Settings
 
-if TYPE_CHECKING:  # at run time it would bring torch, which an overlay does not need
-    from argus_fiftyone.engine.answers import Comparison
+if TYPE_CHECKING:  # a comparison draws itself by this file
+    from argus_fiftyone.engine.result import Comparison
 
 APPEARED = (230, 60, 40)
 DISAPPEARED = (40, 110, 230)
 
 
-def write_comparison(folder: Path, after: np.ndarray, comparison: Comparison, settings: Settings) -> None:
+def write_comparison(folder: Path, comparison: Comparison) -> None:
     """Write heatmap.png (16-bit signed), overlay.png and result.json."""
     write_map(folder / "heatmap.png", comparison.drawing)
-    write_png(
-        folder / "overlay.png", overlay(after, comparison.heatmap, comparison.regions, settings.threshold)
-    )
-    record = as_record(comparison) | {"settings": settings.as_record(), "argus": __version__}
+    write_png(folder / "overlay.png", comparison.overlay())
+    record = comparison.as_record() | {"settings": comparison.settings.as_record(), "argus": __version__}
     write_whole(folder / "result.json", json.dumps(record, indent=2, ensure_ascii=False).encode())
-
-
-def as_record(comparison: Comparison) -> dict:
-    """The comparison without its arrays, as plain values."""
-    return {
-        "query": comparison.query,
-        "score": round(comparison.score, 6),
-        "direction": comparison.direction,
-        "alignment": comparison.alignment,
-        "warp": list(comparison.warp),
-        "query_support": round(comparison.query_support, 4),
-        "encoder": comparison.encoder,
-        "size": list(comparison.drawing.size),
-        "regions": [_region_record(region) for region in comparison.regions],
-    }
-
-
-def _region_record(region: Region) -> dict:
-    return {
-        "box": [round(value, 5) for value in region.box],
-        "direction": region.direction,
-        "score": round(region.score, 4),
-        "area": region.area,
-    }
 
 
 def overlay(after: np.ndarray, heatmap: np.ndarray, regions: list[Region], threshold: float) -> np.ndarray:

@@ -1,0 +1,141 @@
+"""Methods by name: those here, those of other packages, and a class in a file of one's own."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from argus_fiftyone.encoders.protocol import Encoder
+    from argus_fiftyone.methods.protocol import Method
+
+BUILT_IN = {
+    "argus": "argus_fiftyone.methods.argus:Argus",
+    "clip_difference": "argus_fiftyone.methods.clip_difference:ClipDifference",
+    "nearest_neighbour": "argus_fiftyone.methods.nearest_neighbour:NearestNeighbour",
+    "text_only": "argus_fiftyone.methods.text_only:TextOnly",
+    "pixel_difference": "argus_fiftyone.methods.pixel_difference:PixelDifference",
+    "ssim": "argus_fiftyone.methods.ssim:Ssim",
+}
+"""Names and where the classes are; the default comes first."""
+GROUP = "argus.methods"
+"""The entry points under which other packages offer methods."""
+
+
+class MethodUnavailable(Exception):
+    """The method is unknown or cannot run here; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class MethodEntry:
+    """One line of `argus methods`.
+
+    Attributes:
+        name: what to write after `--method`.
+        paper: its source, and how ours differs.
+        needs: what it asks for, in words, e.g. "text, one reference".
+        origin: "built in" or the package that brings it.
+        problem: why it cannot be loaded; "" if it can.
+    """
+
+    name: str
+    paper: str
+    needs: str
+    origin: str
+    problem: str = ""
+
+
+def list_methods() -> list[MethodEntry]:
+    """All methods that can be named here, the default first."""
+    return [_entry(name, place, "built in") for name, place in BUILT_IN.items()] + [
+        _entry(point.name, point.value, point.dist.name if point.dist else "an installed package")
+        for point in entry_points(group=GROUP)
+    ]
+
+
+def load_method(name: str, encoder: Encoder | None) -> Method:
+    """A method, built with the encoder it reads from.
+
+    Args:
+        name: as `argus methods` lists it, or "package.module:Class".
+        encoder: None only for a method that needs none.
+
+    Raises:
+        MethodUnavailable: if the name is unknown, the class cannot be loaded or lacks a part, or
+            it does not run on the encoder.
+    """
+    made = method_class(name)
+    if encoder is None and needs_encoder(name):
+        raise MethodUnavailable(f"{name} reads an encoder's features, so it needs one: pass --encoder")
+    method = made(encoder)
+    if encoder and "*" not in method.needs.encoders and encoder.family not in method.needs.encoders:
+        families = ", ".join(method.needs.encoders)
+        raise MethodUnavailable(f"{name} runs on encoders of the family {families}, not on {encoder.name}")
+    return method
+
+
+def needs_encoder(name: str) -> bool:
+    """Whether a method reads features or text, so that an encoder has to be loaded.
+
+    Raises:
+        MethodUnavailable: as `load_method`.
+    """
+    needs = method_class(name).needs
+    return bool(needs.features) or needs.text
+
+
+def method_class(name: str) -> Any:
+    """The class of that name.
+
+    Raises:
+        MethodUnavailable: as `load_method`.
+    """
+    places = BUILT_IN | {point.name: point.value for point in entry_points(group=GROUP)}
+    place = places.get(name, name if ":" in name else "")
+    if not place:
+        known = ", ".join(places)
+        raise MethodUnavailable(
+            f"Unknown method {name!r}. Known here: {known}, or package.module:Class for one of your own."
+        )
+    made = _imported(name, place)
+    missing = [part for part in PARTS if not hasattr(made, part)]
+    if missing:
+        raise MethodUnavailable(
+            f"{name} is no method: {place} has no {', '.join(missing)}; see docs/extending.md"
+        )
+    return made
+
+
+PARTS = ("name", "paper", "version", "needs", "fit", "observe", "score")
+"""The parts of a method class, by which the registry tells one from anything else."""
+
+
+def _imported(name: str, place: str) -> Any:
+    module, _, attribute = place.partition(":")
+    if (here := "") not in sys.path:
+        sys.path.append(here)  # a file beside the pair list is one's own package
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise MethodUnavailable(f"{name} cannot be loaded from {place}: {error}") from error
+
+
+def _entry(name: str, place: str, origin: str) -> MethodEntry:
+    try:
+        made = method_class(name)
+    except MethodUnavailable as error:
+        return MethodEntry(name, "", "", origin, str(error))
+    return MethodEntry(name, made.paper, needs_in_words(made.needs), origin)
+
+
+def needs_in_words(needs: Any) -> str:
+    """What a method asks for, for people, e.g. "levels, text, one reference"."""
+    parts = [kind for kind in ("levels", "dense", "image") if kind in needs.features]
+    parts += [word for word in ("text", "pixels") if getattr(needs, word)]
+    parts += {"none": [], "one": ["one reference"], "several": ["several references"]}[needs.references]
+    parts += {"none": [], "normals": ["normal images to fit"], "run": ["all images of the run"]}[needs.fit]
+    parts += [] if "*" in needs.encoders else [f"only {', '.join(needs.encoders)}"]
+    return ", ".join(parts)
