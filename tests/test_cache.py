@@ -107,20 +107,24 @@ def test_a_changed_picture_another_encoder_and_other_weights_are_not_mistaken(pa
 
 
 def test_changed_code_between_files_and_evidence_is_not_mistaken(pairs, cache, monkeypatch):
-    ask(pairs, FakeTowers(), cache)
-    monkeypatch.setattr(module, "code_identity", lambda: "a later release")
-    asked: list[str] = []
+    found: list[str] = []
     original = FeatureCache.get
 
     def listening(self, key):
-        found = original(self, key)
-        if found and "scores" in found[1]:
-            asked.append(key)
-        return found
+        entry = original(self, key)
+        if entry and "outcome" in entry[1]:
+            found.append(key)
+        return entry
 
     monkeypatch.setattr(FeatureCache, "get", listening)
     ask(pairs, FakeTowers(), cache)
-    assert not asked
+    assert not found
+    ask(pairs, FakeTowers(), cache)
+    assert len(set(found)) == len(pairs)
+    found.clear()
+    monkeypatch.setattr(module, "code_identity", lambda: "a later release")
+    ask(pairs, FakeTowers(), cache)
+    assert not found
 
 
 def test_every_field_of_evidence_survives_the_cache(pairs, cache):

@@ -264,9 +264,13 @@ def encoder_identity(encoder: Encoder) -> str:
     return _digest(declared, _code_of(PACKAGE / "encoders"), np.round(seen, 2).tobytes())
 
 
-def code_identity() -> str:
-    """Changes with the code between files and evidence, so that no update meets stale entries."""
-    return _digest(*(_code_of(PACKAGE / folder) for folder in DECIDING))
+def code_identity(package: Path = PACKAGE) -> str:
+    """Changes with the code between files and evidence, so that no update meets stale entries.
+
+    Args:
+        package: the folder that holds those of `DECIDING`.
+    """
+    return _digest(*(_code_of(package / folder) for folder in DECIDING))
 
 
 def _code_of(folder: Path) -> str:
