@@ -173,6 +173,7 @@ def test_prompts_are_embedded_once_per_run(pairs):
     assert encoder.pictures == 2 * len(pairs)
 
 
+@pytest.mark.clip_towers
 def test_a_clip_reads_the_prompts_of_a_run_once_and_together(pairs, tmp_path, monkeypatch):
     clip = load_clip(tiny_clip.register(tmp_path, "argus-counted"), "cpu", precision="fp32")
     clip.note = ""  # or random weights would understand nothing
@@ -257,6 +258,7 @@ def start_writer(folder: Path, count: int) -> subprocess.Popen[str]:
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 def test_several_processes_share_a_cache_and_one_may_be_killed_at_any_moment(tmp_path):
     victim, *others = [start_writer(tmp_path, 10**6), *(start_writer(tmp_path, 60) for _ in range(2))]
     assert victim.stdout

@@ -79,6 +79,7 @@ def test_a_weight_is_laid_out_once_and_each_part_of_it_by_itself():
 
 
 @needs_onednn
+@pytest.mark.clip_towers
 @pytest.mark.parametrize("model", ["quick", "gelu"])
 def test_a_tower_sees_the_same_either_way_and_after_a_cast(tmp_path: Path, model: str):
     name = register(tmp_path, f"argus-arithmetic-{model}", quick_gelu=model == "quick")

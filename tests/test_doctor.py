@@ -95,7 +95,7 @@ def test_a_fiftyone_that_hangs_is_not_waited_for_and_what_it_said_is_kept(monkey
     hanging.write_text('#!/bin/sh\necho \'{"plugin": "found: there"}\'\nexec sleep 600\n')
     hanging.chmod(0o755)
     monkeypatch.setattr(module.sys, "executable", str(hanging))
-    assert probe(patience=3) == Probe("gives no answer within 3 s", plugin="found: there")
+    assert probe(patience=2) == Probe("gives no answer within 2 s", plugin="found: there")
 
 
 def test_a_fiftyone_that_dies_is_told(monkeypatch):
