@@ -59,6 +59,14 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what asks for the real `mini`, before `-m` chooses by marks."""
+    for item in items:
+        if "mini" in getattr(item, "fixturenames", ()):
+            item.add_marker("offline_towers")
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Start mongod once it is known that a test will use it."""
     wanted = any(item.get_closest_marker(name) for item in session.items for name in NEEDS_DATABASE)

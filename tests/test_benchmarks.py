@@ -13,6 +13,7 @@ from benchmarks import speed
 ROOT = Path(__file__).resolve().parents[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["evaluation_speed", "many_pairs", "kills", "database_writes"])
 def test_a_part_runs_at_sizes_that_mean_nothing(part: str):
     command = [sys.executable, "-m", f"benchmarks.{part}", "--smoke"]

@@ -17,6 +17,8 @@ from argus_fiftyone.encoders.protocol import Encoder, ImageFeatures
 from argus_fiftyone.encoders.protocol import device as processor
 from argus_fiftyone.text.query import parse_query
 
+pytestmark = pytest.mark.clip_towers
+
 
 @pytest.fixture(scope="module")
 def tiny_name(tmp_path_factory: pytest.TempPathFactory) -> str:
