@@ -88,12 +88,12 @@ def run_demo(folder: Path, settings: Settings, open_app: bool, say: Callable[[st
 
 
 def _run_core(folder: Path, settings: Settings, say: Callable[[str], None]) -> int:
-    from argus_fiftyone.encoders.registry import load_encoder
     from argus_fiftyone.evaluation.report import as_table, save
+    from argus_fiftyone.methods.registry import encoder_for
     from argus_fiftyone.runs.evaluate import evaluate_run
     from argus_fiftyone.runs.folder import run_pairs
 
-    encoder = load_encoder(settings.encoder, settings.device)
+    encoder = encoder_for(settings)
     pairs = read_pairs(PAIRS)
     say(f"{len(pairs)} shipped pairs, encoder {encoder.name}")
     failed = run_pairs(pairs, folder, settings, encoder, overwrite=True)

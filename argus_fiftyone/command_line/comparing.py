@@ -8,12 +8,15 @@ from typing import Annotated
 import typer
 
 from argus_fiftyone.command_line.options import (
+    AttentionOption,
     DeviceOption,
     EncoderOption,
     MapSizeOption,
+    MethodOption,
+    PrecisionOption,
     ResolutionOption,
     ThresholdOption,
-    loaded_by,
+    encoder_for,
     settings_of,
     usage,
 )
@@ -37,23 +40,26 @@ def compare(
     threshold: ThresholdOption = Settings.threshold,
     resolution: ResolutionOption = Settings.resolution,
     map_size: MapSizeOption = Settings.map_size,
+    method: MethodOption = Settings.method,
+    attention: AttentionOption = Settings.attention,
+    precision: PrecisionOption = Settings.precision,
 ) -> None:
     """Compare two pictures and write heatmap.png, overlay.png and result.json."""
     from argus_fiftyone.engine.compare import Walk, compare_images
     from argus_fiftyone.methods.registry import load_method
 
-    numbers = {"threshold": threshold, "resolution": resolution, "map_size": map_size}
-    settings = settings_of(encoder=encoder, device=device, **numbers)
-    loaded = loaded_by(settings)
+    how = {"encoder": encoder, "device": device, "method": method}
+    how |= {"attention": attention, "precision": precision}
+    settings = settings_of(threshold=threshold, resolution=resolution, map_size=map_size, **how)
+    walk = Walk(load_method(method, encoder_for(settings)), settings)
     try:
-        walk = Walk(load_method(settings.method, loaded), loaded, settings)
         (comparison,) = compare_images(before, after, [query], walk)
         comparison.save(out)
     except ValueError as error:
         typer.echo(f"argus: {error}", err=True)
         raise typer.Exit(1) from None
     typer.echo(f"score {comparison.score:.2f}, {comparison.direction}; alignment: {comparison.alignment}")
-    typer.echo(f"{comparison.encoder}; query support {comparison.query_support:.2f}; written to {out}")
+    typer.echo(f"{comparison.told_by}; query support {comparison.query_support:.2f}; written to {out}")
 
 
 def run(
@@ -67,6 +73,9 @@ def run(
     threshold: ThresholdOption = Settings.threshold,
     resolution: ResolutionOption = Settings.resolution,
     map_size: MapSizeOption = Settings.map_size,
+    method: MethodOption = Settings.method,
+    attention: AttentionOption = Settings.attention,
+    precision: PrecisionOption = Settings.precision,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Compute anew what is there.")] = False,
     cache: Annotated[Path | None, typer.Option("--cache", help=CACHE_HELP, envvar="ARGUS_CACHE")] = None,
     cache_gb: Annotated[float, typer.Option("--cache-gb", help="Its budget, in GB.", min=0.01)] = 10.0,
@@ -78,16 +87,18 @@ def run(
     Killed or stopped, the same command goes on where it was; failed pairs are tried again.
     """
     from argus_fiftyone.engine.cache import FeatureCache
+    from argus_fiftyone.engine.compare import named
     from argus_fiftyone.io.pair_list import PairListError, read_pairs
     from argus_fiftyone.runs.folder import RunFolderError, run_pairs
 
-    numbers = {"threshold": threshold, "resolution": resolution, "map_size": map_size}
-    settings = settings_of(encoder=encoder, device=device, **numbers)
+    how = {"encoder": encoder, "device": device, "method": method}
+    how |= {"attention": attention, "precision": precision}
+    settings = settings_of(threshold=threshold, resolution=resolution, map_size=map_size, **how)
     try:
         listed = read_pairs(pairs)
     except PairListError as error:
         raise usage(str(error)) from None
-    loaded = loaded_by(settings)
+    loaded = encoder_for(settings)
     try:
         if ray:
             from argus_fiftyone.runs.on_ray import run_on_ray
@@ -99,7 +110,8 @@ def run(
             failed = run_pairs(listed, out, settings, loaded, query, overwrite=overwrite, cache=kept)
     except RunFolderError as error:
         raise usage(str(error)) from None
-    typer.echo(f"{len(listed) - failed} of {len(listed)} pairs compared with {loaded.name}; written to {out}")
+    told = f"{method} on {named(loaded)}" if named(loaded) else method
+    typer.echo(f"{len(listed) - failed} of {len(listed)} pairs compared by {told}; written to {out}")
     if failed:
         typer.echo(f"{failed} failed: see the error column of {out / 'scores.csv'}", err=True)
         raise typer.Exit(1)
@@ -136,6 +148,6 @@ def demo(
     from argus_fiftyone.demo import run_demo
 
     settings = settings_of(encoder=encoder)
-    loaded_by(settings)
+    encoder_for(settings)
     if run_demo(out, settings, open_app, typer.echo):
         raise typer.Exit(1)

@@ -17,6 +17,16 @@ def encoders() -> None:
         typer.echo(f"{entry.name}{chosen}\n    {entry.description}\n    {state}")
 
 
+def methods() -> None:
+    """List which methods can be named here, what they need and where they come from."""
+    from argus_fiftyone.methods.registry import list_methods
+
+    for number, entry in enumerate(list_methods()):
+        chosen = " (default)" if number == 0 else ""
+        told = entry.problem or f"{entry.paper}\n    needs {entry.needs}"
+        typer.echo(f"{entry.name}{chosen}\n    {told}\n    {entry.origin}")
+
+
 def doctor() -> None:
     """Tell versions, devices, encoders, cache, database and plugin, for an issue report; changes nothing."""
     from argus_fiftyone.command_line.doctor_report import lines

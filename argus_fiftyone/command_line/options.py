@@ -9,9 +9,16 @@ import typer
 from argus_fiftyone.settings import Settings
 
 if TYPE_CHECKING:
-    from argus_fiftyone.encoders import Encoder
+    from argus_fiftyone.encoders.protocol import Encoder
 
 EncoderOption = Annotated[str, typer.Option("--encoder", help="An encoder as `argus encoders` lists it.")]
+MethodOption = Annotated[
+    str, typer.Option("--method", help="A method as `argus methods` lists it, or package.module:Class.")
+]
+AttentionOption = Annotated[
+    str, typer.Option("--attention", help="Of CLIP towers: kk, vv, qq, v or auto (kk).")
+]
+PrecisionOption = Annotated[str, typer.Option("--precision", help="Of CLIP towers: fp32, bf16, fp16, auto.")]
 DeviceOption = Annotated[str, typer.Option("--device", help="cuda, mps, cpu or auto.")]
 ThresholdOption = Annotated[
     float, typer.Option("--threshold", help="Evidence from which a change counts, in (0, 1].")
@@ -30,14 +37,14 @@ def settings_of(**values) -> Settings:
         raise usage(str(error)) from None
 
 
-def loaded_by(settings: Settings) -> Encoder:
-    """The encoder that the settings name; one that cannot run here is bad usage."""
-    from argus_fiftyone.encoders import EncoderUnavailable
-    from argus_fiftyone.encoders.registry import load_encoder
+def encoder_for(settings: Settings) -> Encoder:
+    """The encoder that the settings' method needs; what cannot run here is bad usage."""
+    from argus_fiftyone.io.errors import ArgusError
+    from argus_fiftyone.methods import registry
 
     try:
-        return load_encoder(settings.encoder, settings.device)
-    except EncoderUnavailable as error:
+        return registry.encoder_for(settings)
+    except (ArgusError, ValueError) as error:
         raise usage(str(error)) from None
 
 

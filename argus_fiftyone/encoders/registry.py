@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 
 from argus_fiftyone.encoders.device import best_device
-from argus_fiftyone.encoders.entries import AUTO, EncoderEntry, EncoderUnavailable
+from argus_fiftyone.encoders.entries import AUTO, NONE, EncoderEntry, EncoderUnavailable
 from argus_fiftyone.encoders.mini import weights as mini_weights
 from argus_fiftyone.encoders.protocol import Encoder
 
@@ -37,7 +37,7 @@ def load_encoder(
     """Load an encoder by name.
 
     Args:
-        name: "auto", "mini", "clip:MODEL:TAG", "clip:MODEL:PATH", "clip:MODEL:random" or a
+        name: "auto", "none", "mini", "clip:MODEL:TAG", "clip:MODEL:PATH", "clip:MODEL:random" or a
             short name from `argus encoders`.
         device: a torch device or "auto" (CUDA, then MPS, then CPU).
         attention: of CLIP towers, the tokens that patches compare in the last block: "kk", "vv",
@@ -50,6 +50,10 @@ def load_encoder(
         ValueError: if an option has none of the values above.
     """
     name = default_encoder() if name == AUTO else name
+    if name == NONE:
+        from argus_fiftyone.encoders.none import NoEncoder
+
+        return NoEncoder()
     if name == "mini":
         from argus_fiftyone.encoders.mini.encoder import MiniEncoder
 

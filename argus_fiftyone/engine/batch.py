@@ -46,7 +46,7 @@ CUDA_BATCH = 8
 
 def compare_pairs(
     pairs: Iterable[Pair],
-    encoder: Encoder | None,
+    encoder: Encoder,
     settings: Settings,
     queries: Sequence[str | Query] | None = None,
     *,
@@ -59,7 +59,7 @@ def compare_pairs(
     """Compare pairs; results come in the order of the pairs, as soon as they are there.
 
     Args:
-        encoder: None only for a method that needs none.
+        encoder: `none` for a method that needs none.
         queries: asked of every pair instead of the pair's own query.
         method: None loads the one that the settings name.
         batch: pairs per encoder call, taken from those that are ready and of one size; None
@@ -70,9 +70,9 @@ def compare_pairs(
             ARGUS_CACHE names, if it names one.
     """
     cache = cache or FeatureCache.from_environment()
-    walk = Walk(method or load_method(settings.method, encoder), encoder, settings, cache)
-    batch = batch or (CUDA_BATCH if encoder and encoder.device.type == "cuda" else 1)
-    lanes = lanes or (min(MOST_LANES, torch.get_num_threads()) if walk.on_cpu else 1)
+    walk = Walk(method or load_method(settings.method, encoder), settings, cache)
+    batch = batch or (CUDA_BATCH if encoder.device.type == "cuda" else 1)
+    lanes = lanes or (min(MOST_LANES, torch.get_num_threads()) if encoder.device.type == "cpu" else 1)
     readers = readers or min(MOST_READERS, os.cpu_count() or 1)
     reading = ThreadPoolExecutor(readers, "argus-read")
     encoding, scoring = one_core_threads(lanes, "argus-encode"), one_core_threads(1, "argus-score")

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import torch
 
+from argus_fiftyone.encoders.entries import NONE
 from argus_fiftyone.encoders.protocol import Encoder
 from argus_fiftyone.engine.cache import FeatureCache
 from argus_fiftyone.engine.cached_encoder import CachedEncoder
@@ -32,8 +33,6 @@ from argus_fiftyone.registration.registered_pair import RegisteredPair, at_encod
 from argus_fiftyone.settings import Settings
 from argus_fiftyone.text.query import Query, parse_query
 
-CELL_WITHOUT_ENCODER = 16
-"""Image sides become multiples of this many pixels for a method that needs no encoder."""
 QUERIES_TOGETHER = 32
 """Queries scored at once; more would only need more memory."""
 
@@ -45,19 +44,15 @@ class Walk:
     """What stays the same from pair to pair: method, encoder, settings, calibration.
 
     Args:
-        encoder: None only for a method that needs no features and no text.
+        method: as `load_method` makes it; it brings its encoder.
         cache: where features are looked up and kept.
     """
 
-    def __init__(
-        self, method: Method, encoder: Encoder | None, settings: Settings, cache: FeatureCache | None = None
-    ) -> None:
+    def __init__(self, method: Method, settings: Settings, cache: FeatureCache | None = None) -> None:
         keep_freed_memory()
-        self.method, self.encoder, self.settings = method, encoder, settings
-        self.cell = encoder.cell if encoder else CELL_WITHOUT_ENCODER
-        self.on_cpu = not encoder or encoder.device.type == "cpu"
-        self.features = CachedEncoder(encoder, method.needs.features, cache) if encoder else None
-        self._curve = curve_of(method, encoder.family if encoder else "")
+        self.method, self.encoder, self.settings = method, method.encoder, settings
+        self.features = CachedEncoder(self.encoder, method.needs.features, cache)
+        self._curve = curve_of(method, self.encoder.family)
         self._support: dict[str, float] = {}
 
     def register(self, before: Picture, after: Picture) -> RegisteredPair:
@@ -68,7 +63,7 @@ class Walk:
         """
         sides = side_by_side([partial(self._read, image) for image in (before, after)])
         (old, _), (new, size) = sides
-        return at_encoding_size(old, new, self.cell, self.settings.resolution, size).aligned()
+        return at_encoding_size(old, new, self.encoder.cell, self.settings.resolution, size).aligned()
 
     def observe(self, pairs: Sequence[RegisteredPair]) -> list[Observation]:
         """The visual half: encode pairs of one size in one call, and keep what the method observes."""
@@ -103,8 +98,8 @@ class Walk:
     def queries(self, queries: Sequence[str | Query]) -> QueryBatch:
         """Queries as methods read them; words that were met before are not read again."""
         parsed = tuple(query if isinstance(query, Query) else parse_query(query) for query in queries)
-        if not self.encoder or not self.method.needs.text:
-            return QueryBatch(parsed, torch.zeros(len(parsed)), _no_text, 1.0)
+        if not self.method.needs.text:
+            return QueryBatch(parsed, torch.zeros(len(parsed)), self.encoder.encode_text, 1.0)
         told = [query.text for query in parsed if not query.is_open and query.text not in self._support]
         if told:
             self._support.update(zip(told, self.encoder.text_support(told), strict=True))
@@ -114,7 +109,7 @@ class Walk:
     def _read(self, image: Picture) -> tuple[np.ndarray, tuple[int, int]]:
         if isinstance(image, np.ndarray):
             return image, (image.shape[0], image.shape[1])
-        return read_for(self.cell, self.settings.resolution, image)
+        return read_for(self.encoder.cell, self.settings.resolution, image)
 
     def _comparison(
         self,
@@ -164,18 +159,14 @@ def compare_images(
         return [replace(comparison, after=shown) for comparison in walk.compare(observed, queries)]
 
     # In pieces for all cores, unless the encoder wants them all at once.
-    return in_pieces(whole) if not walk.encoder or walk.encoder.one_by_one else whole()
+    return in_pieces(whole) if walk.encoder.one_by_one else whole()
 
 
-def named(encoder: Encoder | None) -> str:
-    """How results name an encoder: with its note, where it has one; "" for none."""
-    if not encoder:
+def named(encoder: Encoder) -> str:
+    """How results name an encoder: with its note, where it has one; "" for `none`."""
+    if encoder.name == NONE:
         return ""
     return f"{encoder.name} ({encoder.note})" if encoder.note else encoder.name
-
-
-def _no_text(prompts: Sequence[str]) -> torch.Tensor:
-    raise RuntimeError("this method said that it needs no text, so no encoder was asked to read any")
 
 
 def _by_query(evidence: Evidence, queries: int) -> tuple[np.ndarray, np.ndarray | None]:

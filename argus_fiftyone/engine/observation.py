@@ -42,10 +42,8 @@ class PairStore:
 
     def __init__(self, walk: Walk, cache: FeatureCache) -> None:
         self._cache, self._resolution = cache, walk.settings.resolution
-        self._device = walk.encoder.device if walk.encoder else torch.device("cpu")
-        encoder = walk.features.identity if walk.features else ""
-        method = walk.method
-        self._identity = digest(encoder, method.name, str(method.version), code_identity())
+        self._device, method = walk.encoder.device, walk.method
+        self._identity = digest(walk.features.identity, method.name, str(method.version), code_identity())
 
     def key(self, pair: Pair) -> str | None:
         """The key of a pair; None if a file cannot be read, which decoding will tell better."""

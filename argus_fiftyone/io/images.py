@@ -8,11 +8,13 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from argus_fiftyone.io.errors import ArgusError
+
 ORIENTATION = 0x0112
 """The EXIF tag that says how a camera was held; 5 to 8 exchange height and width."""
 
 
-class ImageError(ValueError):
+class ImageError(ArgusError, ValueError):
     """A picture cannot be used; the message names the file and what to do."""
 
 

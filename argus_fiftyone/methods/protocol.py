@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 from torch.nn import functional
 
-from argus_fiftyone.encoders.protocol import FeatureKind
+from argus_fiftyone.encoders.protocol import Encoder, FeatureKind
 from argus_fiftyone.text.query import Query
 
 Tensors = Mapping[str, Tensor]
@@ -236,6 +236,9 @@ class Method(Protocol):
     needs: Needs
     """What it asks for; may depend on the encoder."""
 
+    encoder: Encoder
+    """What it was built with; `load_method` says so."""
+
     def fit(self, images: Iterable[PairBatch]) -> Tensors:
         """What it learns before the first pair; {} unless `needs.fit` says otherwise."""
         ...
@@ -253,6 +256,10 @@ class QueryFree:
     """A method that learns nothing and reads no words: `observe` returns its two maps, and that is all."""
 
     needs: Needs
+    encoder: Encoder
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.encoder = encoder
 
     def fit(self, images: Iterable[PairBatch]) -> Tensors:
         """Nothing is learned."""

@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
+from argus_fiftyone.encoders.entries import NONE
+from argus_fiftyone.io.errors import ArgusError
+
 if TYPE_CHECKING:
     from argus_fiftyone.encoders.protocol import Encoder
     from argus_fiftyone.methods.protocol import Method
+    from argus_fiftyone.settings import Settings
 
 BUILT_IN = {
     "argus": "argus_fiftyone.methods.argus:Argus",
@@ -25,7 +29,7 @@ GROUP = "argus.methods"
 """The entry points under which other packages offer methods."""
 
 
-class MethodUnavailable(Exception):
+class MethodUnavailable(ArgusError):
     """The method is unknown or cannot run here; the message says why and what to do."""
 
 
@@ -56,25 +60,43 @@ def list_methods() -> list[MethodEntry]:
     ]
 
 
-def load_method(name: str, encoder: Encoder | None) -> Method:
+def load_method(name: str, encoder: Encoder) -> Method:
     """A method, built with the encoder it reads from.
 
     Args:
         name: as `argus methods` lists it, or "package.module:Class".
-        encoder: None only for a method that needs none.
+        encoder: what it reads from; `none` for a method that needs none.
 
     Raises:
         MethodUnavailable: if the name is unknown, the class cannot be loaded or lacks a part, or
             it does not run on the encoder.
     """
     made = method_class(name)
-    if encoder is None and needs_encoder(name):
+    if encoder.name == NONE and needs_encoder(name):
         raise MethodUnavailable(f"{name} reads an encoder's features, so it needs one: pass --encoder")
     method = made(encoder)
-    if encoder and "*" not in method.needs.encoders and encoder.family not in method.needs.encoders:
+    method.encoder = encoder
+    if "*" not in method.needs.encoders and encoder.family not in method.needs.encoders:
         families = ", ".join(method.needs.encoders)
         raise MethodUnavailable(f"{name} runs on encoders of the family {families}, not on {encoder.name}")
     return method
+
+
+def encoder_for(settings: Settings) -> Encoder:
+    """The encoder that settings name; `none` where their method needs none.
+
+    Raises:
+        MethodUnavailable: as `load_method`.
+        EncoderUnavailable, ValueError: as `load_encoder`.
+    """
+    from argus_fiftyone.encoders.registry import load_encoder
+
+    if not needs_encoder(settings.method):
+        return load_encoder(NONE)
+    options = {"attention": settings.attention, "precision": settings.precision}
+    encoder = load_encoder(settings.encoder, settings.device, **options)
+    load_method(settings.method, encoder)  # what does not fit together is told before anything is read
+    return encoder
 
 
 def needs_encoder(name: str) -> bool:

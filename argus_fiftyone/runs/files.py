@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from argus_fiftyone.engine.regions import Region, find_regions
+from argus_fiftyone.io.errors import ArgusError
 from argus_fiftyone.io.images import ImageError
 from argus_fiftyone.io.maps import read_map
 from argus_fiftyone.io.pair_list import IDENTITY_HOMOGRAPHY, Pair
 from argus_fiftyone.settings import Settings
 
 
-class RunFilesError(ValueError):
+class RunFilesError(ArgusError, ValueError):
     """A folder does not hold what `argus run` writes; the message says what is missing."""
 
 
@@ -84,7 +85,7 @@ class RunFiles:
 
     @property
     def settings(self) -> Settings:
-        return Settings(**self.record["settings"])
+        return Settings.from_record(self.record["settings"])
 
     def outcomes(self, pairs: Iterable[Pair]) -> Iterator[StoredResult]:
         """What the run says to each of the pairs; maps are read as they are asked for."""

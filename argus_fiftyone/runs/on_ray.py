@@ -20,10 +20,10 @@ from tqdm import tqdm
 
 from argus_fiftyone import __version__
 from argus_fiftyone.encoders.protocol import Encoder
-from argus_fiftyone.encoders.registry import load_encoder
 from argus_fiftyone.engine.batch import compare_pairs
 from argus_fiftyone.engine.cache import FeatureCache, code_identity
 from argus_fiftyone.io.pair_list import Pair
+from argus_fiftyone.methods.registry import encoder_for
 from argus_fiftyone.runs.folder import RunFolder, RunFolderError, map_packers, write_maps
 from argus_fiftyone.runs.journal import score_rows
 from argus_fiftyone.settings import Settings
@@ -39,7 +39,7 @@ OTHER_CODE = (
     "started, so its maps would differ; install the same version on all machines"
 )
 
-Load = Callable[[str, str], Encoder]
+Load = Callable[[Settings], Encoder]
 
 
 def run_on_ray(
@@ -53,7 +53,7 @@ def run_on_ray(
     workers: int | None = None,
     overwrite: bool = False,
     cache: Path | None = None,
-    load: Load = load_encoder,
+    load: Load = encoder_for,
 ) -> int:
     """Compare pairs on a Ray cluster; the number of pairs that failed.
 
@@ -65,7 +65,7 @@ def run_on_ray(
             belongs to, "ray://host:10001" reaches another.
         workers: encoders at work at the same time; None: one per GPU, or one per four cores.
         cache: a folder that every worker sees.
-        load: makes an encoder from its name and device, on the worker.
+        load: makes the encoder that settings name, on the worker.
 
     Raises:
         RunFolderError: if Ray is missing or unreachable, the folder cannot take this run, or a
@@ -99,7 +99,7 @@ class CompareBlock:
         if code != code_identity():
             raise RuntimeError(OTHER_CODE.format(host=socket.gethostname(), version=__version__))
         self.folder, self.settings, self.queries = Path(folder), settings, queries
-        self.encoder = load(settings.encoder, settings.device)
+        self.encoder = load(settings)
         self.cache = FeatureCache(cache) if cache else None
         self.packers = map_packers()
 
