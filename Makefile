@@ -6,7 +6,7 @@ DATA ?= ../shared/data/pairs.csv
 ENCODER ?= mini
 APP ?=
 QUICK ?=
-FASTLESS := database or browser or ray or offline_towers or clip_towers or slow
+NOT_FAST := database or browser or ray or offline_towers or clip_towers or slow
 
 .PHONY: demo test test-fast check hooks quality bench screenshots app-build clean help
 
@@ -36,7 +36,7 @@ test: check
 
 ## make test-fast           tests without database, browser, Ray or towers: at most 90 s on 2 cores
 test-fast: $(VENV)/.ready
-	$(BIN)/python -m pytest -m "not ($(FASTLESS))" --durations 3
+	$(BIN)/python -m pytest -m "not ($(NOT_FAST))" --durations 3
 
 ## make check               lint, format, types, files: the list in .pre-commit-config.yaml, on all files
 check: export PRE_COMMIT_HOME = $(CURDIR)/$(VENV)/pre-commit

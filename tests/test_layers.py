@@ -89,6 +89,12 @@ def test_the_package_has_at_most_sixteen_entries():
     assert len(entries) <= 16, sorted(entries)
 
 
+@pytest.mark.parametrize("layer", ORDER)
+def test_contributing_says_what_goes_into_each_folder(layer: str):
+    table = [line for line in (ROOT / "CONTRIBUTING.md").read_text().splitlines() if line.startswith("| `")]
+    assert [line for line in table if f"`{layer}`" in line.split("|")[1]]
+
+
 def loaded_by(modules: list[str]) -> set[str]:
     """Top-level names that importing these modules loads, in a Python of its own."""
     code = (
