@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from argus_fiftyone.plugin.dataset.fields import Dataset, RunFields, RunKeyError, Samples, bases, check_key
-from argus_fiftyone.plugin.dataset.runs import delete_folder, list_runs, run_record, start_run, update_run
+from argus_fiftyone.plugin.dataset.folders import delete_folder
+from argus_fiftyone.plugin.dataset.runs import list_runs, own_folder, run_record, start_run, update_run
 from argus_fiftyone.plugin.dataset.slices import PairSample, check_paired, pairs_in
 from argus_fiftyone.plugin.dataset.writing import RunWriter, clear_results
 from argus_fiftyone.settings import Settings
@@ -104,7 +105,7 @@ def _write_all(
     dataset: Dataset, key: str, record: dict[str, Any], todo: list[PairSample], outcomes: Iterator[Outcome]
 ) -> Generator[tuple[int, int], None, None]:
     """Write outcomes as they come; what was computed is written even when stopped."""
-    writer = RunWriter(dataset, record["bases"], Path(record["folder"]))
+    writer = RunWriter(dataset, record["bases"], own_folder(dataset, key))
     started, done, failed, status = time.monotonic(), 0, 0, "interrupted"
     try:
         for sample, outcome in zip(todo, outcomes, strict=True):
@@ -146,7 +147,7 @@ def _open_run(
     record = start_run(samples, key, settings, queries, note, refined)
     if existing:
         clear_results(dataset, sorted({*existing["bases"], *record["bases"]}))
-        delete_folder(Path(existing["folder"]))
+        delete_folder(dataset, Path(existing["folder"]))
     return record
 
 

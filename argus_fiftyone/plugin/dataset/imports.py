@@ -23,7 +23,7 @@ from argus_fiftyone.plugin.dataset.fields import (
     Dataset,
     Samples,
 )
-from argus_fiftyone.plugin.dataset.runs import managed_folder
+from argus_fiftyone.plugin.dataset.folders import managed_folder
 from argus_fiftyone.plugin.dataset.slices import AFTER, BEFORE
 from argus_fiftyone.plugin.labels import truth_label
 

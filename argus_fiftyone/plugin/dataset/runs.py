@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,18 +25,12 @@ from argus_fiftyone.plugin.dataset.fields import (
     check_key,
     evaluation_key,
 )
+from argus_fiftyone.plugin.dataset.folders import delete_folder, is_own, make_run_folder
 from argus_fiftyone.plugin.dataset.slices import facing_after
 from argus_fiftyone.settings import Settings
 
 METHOD = "argus_change_heatmaps"
 FOREIGN_THRESHOLDS = "argus_thresholds"
-OWNED = ".argus-run"
-"""Marks a folder that Argus made for one run, and may therefore delete with it."""
-
-
-def managed_folder(dataset: Dataset, name: str) -> Path:
-    """A folder of Argus' own for files that belong to a dataset."""
-    return Path(str(fo.config.default_dataset_dir)).expanduser() / "argus" / dataset.name / name
 
 
 def start_run(
@@ -51,9 +43,7 @@ def start_run(
 ) -> dict[str, Any]:
     """Register a run as running, with a fresh folder; returns its record."""
     dataset = samples._root_dataset
-    folder = managed_folder(dataset, f"{check_key(key)}-{uuid.uuid4().hex[:8]}")
-    folder.mkdir(parents=True)
-    (folder / OWNED).write_text(f"Heatmaps of run {key}; removed by delete_change_run.\n", encoding="utf-8")
+    folder = make_run_folder(dataset, key)
     record = {
         "settings": settings.as_record(),
         "queries": list(queries or []),
@@ -62,6 +52,7 @@ def start_run(
         "threshold": settings.threshold,
         "thresholds": dict.fromkeys(bases(key, queries), settings.threshold),
         "folder": str(folder),
+        "read_folders": [],
         "bases": bases(key, queries),
         "versions": {"argus": __version__, "fiftyone": fo.__version__},
         "status": "running",
@@ -96,6 +87,22 @@ def update_run(dataset: Dataset, key: str, **changes: Any) -> None:
     for name, value in changes.items():
         setattr(config, name, value)
     dataset.update_run_config(key, config)
+
+
+def own_folder(dataset: Dataset, key: str) -> Path:
+    """Where a run's new files go: its folder, if that is this dataset's own.
+
+    In a clone or a re-imported export the record names the folder of the original. Then the
+    run gets a new one, and the stored labels go on reading from the old, which is never
+    written to nor deleted from here.
+    """
+    record = run_record(dataset, key)
+    folder = Path(record["folder"])
+    if is_own(dataset, folder):
+        return folder
+    fresh, read = make_run_folder(dataset, key), record.get("read_folders") or []
+    update_run(dataset, key, folder=str(fresh), read_folders=[*read, str(folder)])
+    return fresh
 
 
 def list_runs(dataset: Dataset) -> list[str]:
@@ -186,7 +193,10 @@ def _rename_evaluation(dataset: Dataset, old: str, new: str) -> None:
 
 
 def delete_run(dataset: Dataset, key: str) -> int:
-    """Remove a run's record, fields, decisions and files; returns how many files went."""
+    """Remove a run's record, fields, decisions and files; returns how many files went.
+
+    Files that belong to another dataset, or that another one still shows, stay.
+    """
     record = run_record(dataset, key)
     names = [name for base in record["bases"] for name in RunFields.of(base).all()]
     for base in record["bases"]:
@@ -201,13 +211,4 @@ def delete_run(dataset: Dataset, key: str) -> int:
     for evaluation in map(evaluation_key, record["bases"]):
         if dataset.has_run(evaluation):
             dataset.delete_run(evaluation)
-    return delete_folder(Path(record["folder"]))
-
-
-def delete_folder(folder: Path) -> int:
-    """Delete a run's folder if it is marked as Argus' own; returns how many files went."""
-    if not (folder / OWNED).is_file():
-        return 0
-    count = sum(1 for path in folder.iterdir() if path.name != OWNED)
-    shutil.rmtree(folder)
-    return count
+    return delete_folder(dataset, Path(record["folder"]))

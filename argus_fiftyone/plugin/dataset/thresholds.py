@@ -13,7 +13,8 @@ from argus_fiftyone.engine.regions import Region, find_regions
 from argus_fiftyone.io.images import ImageError
 from argus_fiftyone.plugin.dataset.computing import Progress
 from argus_fiftyone.plugin.dataset.fields import MASK_TARGETS, QUERY, Dataset, RunFields, Samples
-from argus_fiftyone.plugin.dataset.runs import list_runs, managed_folder, run_record, set_threshold
+from argus_fiftyone.plugin.dataset.folders import managed_folder
+from argus_fiftyone.plugin.dataset.runs import list_runs, own_folder, run_record, set_threshold
 from argus_fiftyone.plugin.dataset.slices import after_slice
 from argus_fiftyone.plugin.dataset.writing import declare_segmentation
 from argus_fiftyone.plugin.labels import (
@@ -59,7 +60,7 @@ def _home(dataset: Dataset, field: str) -> tuple[Path, str | None]:
     for record in (run_record(dataset, key) for key in list_runs(dataset)):
         if field in record["bases"]:
             queries = dict(zip(record["bases"], record["queries"] or [None], strict=True))
-            return Path(record["folder"]), queries[field]
+            return own_folder(dataset, record["key"]), queries[field]
     return managed_folder(dataset, f"{field}_segmentation"), field
 
 

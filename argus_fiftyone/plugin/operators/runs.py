@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from fiftyone.operators import types
@@ -157,10 +158,13 @@ class DeleteChangeRun(ArgusOperator):
         return types.Property(inputs, view=types.View(label="Delete a change run"))
 
     def execute(self, ctx: Any) -> dict[str, Any]:
-        count = delete_run(ctx.dataset, ctx.params["run_key"])
+        key = ctx.params["run_key"]
+        folder = run_record(ctx.dataset, key)["folder"]
+        count = delete_run(ctx.dataset, key)
+        kept = f"; {folder} stays: another dataset owns or shows it" if Path(folder).exists() else ""
         ctx.ops.reload_dataset()
-        ctx.ops.notify(f"Run {ctx.params['run_key']} deleted, {count} files removed", variant="success")
-        return {"deleted": ctx.params["run_key"], "files": count, "left": list_runs(ctx.dataset)}
+        ctx.ops.notify(f"Run {key} deleted, {count} files removed{kept}", variant="success")
+        return {"deleted": key, "files": count, "left": list_runs(ctx.dataset)}
 
     def __call__(self, dataset: Dataset, run_key: str) -> dict[str, Any]:
         return self.call(dataset, run_key=run_key, sure=True)
