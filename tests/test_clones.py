@@ -7,19 +7,22 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import fiftyone as fo
+import fiftyone.types as fot
 import numpy as np
 import pytest
 from small_runs import after, compute, imported
 
 from argus_fiftyone.feedback.conformal import Goal
+from argus_fiftyone.io.png import write_png
 from argus_fiftyone.plugin.dataset.calibrating import calibrate_from_reviews
 from argus_fiftyone.plugin.dataset.folders import OWNED
 from argus_fiftyone.plugin.dataset.ground_truth import evaluate_heatmaps
 from argus_fiftyone.plugin.dataset.reviews import review_pairs
 from argus_fiftyone.plugin.dataset.runs import delete_run, rename_run, run_record, update_run
 from argus_fiftyone.plugin.dataset.thresholds import threshold_run
-from argus_fiftyone.plugin.labels import read_heatmap, read_segmentation
+from argus_fiftyone.plugin.labels import SignLostError, read_heatmap, read_segmentation
 
 pytestmark = pytest.mark.database
 
@@ -39,9 +42,9 @@ def copy(request: pytest.FixtureRequest, dataset: Any, tmp_path: Path) -> Iterat
 
 
 def exported(dataset: Any, tmp_path: Path) -> Any:
-    dataset.export(str(tmp_path / "export"), fo.types.FiftyOneDataset, progress=False)
+    dataset.export(str(tmp_path / "export"), fot.FiftyOneDataset, progress=False)
     return fo.Dataset.from_dir(
-        str(tmp_path / "export"), fo.types.FiftyOneDataset, name="copy of runs", progress=False
+        str(tmp_path / "export"), fot.FiftyOneDataset, name="copy of runs", progress=False
     )
 
 
@@ -103,6 +106,41 @@ def test_a_copy_deletes_what_it_wrote_itself(dataset: Any, copy: Any):
     assert delete_run(copy, "k") == 4
     assert not own.exists()
     assert contents(folder_of(dataset)) == before
+
+
+def moved_away(dataset: Any, tmp_path: Path) -> Any:
+    """The dataset exported, and imported where the machine that computed it is out of reach."""
+    made = exported(dataset, tmp_path)
+    folder_of(dataset).rename(tmp_path / "out of reach")
+    return made
+
+
+def test_directions_survive_the_way_to_another_machine(dataset: Any, tmp_path: Path):
+    compute(dataset)
+    copy = moved_away(dataset, tmp_path)
+    compare = after(copy, "k")["b"]
+    assert read_heatmap(compare).min() == pytest.approx(-66 / 127, abs=1e-4)
+    list(threshold_run(copy, "k", 0.2))
+    directions = {pair: [r.direction for r in found.detections] for pair, found in regions(copy)}
+    assert directions == {"a": ["appeared"], "b": ["disappeared"], "c": [], "d": ["appeared"]}
+    copy.delete()
+
+
+def test_a_lost_direction_is_told_and_never_guessed(dataset: Any, tmp_path: Path):
+    compute(dataset)
+    copy = moved_away(dataset, tmp_path)
+    for label in after(copy, "k").values():
+        shown = cv2.imread(label.map_path, cv2.IMREAD_UNCHANGED)
+        assert shown is not None
+        write_png(label.map_path, shown)  # as 0.1.0 wrote them
+    with pytest.raises(SignLostError, match=r"^k: .*compute the run again"):
+        list(threshold_run(copy, "k", 0.2))
+    assert [r.direction for r in dict(regions(copy))["b"].detections] == ["disappeared"]
+    copy.delete()
+
+
+def regions(dataset: Any) -> Any:
+    return after(dataset, "k_regions").items()
 
 
 def test_a_threshold_in_a_copy_works_on_the_originals_maps(dataset: Any, copy: Any):

@@ -19,6 +19,7 @@ from argus_fiftyone.plugin.dataset.slices import after_slice
 from argus_fiftyone.plugin.dataset.writing import declare_segmentation
 from argus_fiftyone.plugin.labels import (
     Label,
+    SignLostError,
     carry_decisions,
     label_fields,
     read_heatmap,
@@ -39,6 +40,7 @@ def threshold_heatmaps(samples: Samples, field: str, threshold: float) -> Iterat
 
     Raises:
         ValueError: if the threshold is out of range or the dataset has no such heatmaps.
+        SignLostError: if the direction of the changes cannot be told; regions stay as they are.
     """
     dataset = samples._root_dataset
     check_threshold(threshold)
@@ -91,6 +93,8 @@ def _threshold_field(
         for row in _rows(chunk, names):
             try:
                 regions, mask = _at(row, threshold)
+            except SignLostError as fault:
+                raise SignLostError(f"{names.heatmap}: {fault}") from None
             except ImageError:
                 failed += 1
                 continue
