@@ -51,6 +51,7 @@ def start_run(
         "encoder": encoder,
         "threshold": settings.threshold,
         "thresholds": dict.fromkeys(bases(key, queries), settings.threshold),
+        "applying": {},
         "folder": str(folder),
         "read_folders": [],
         "bases": bases(key, queries),
@@ -125,12 +126,39 @@ def threshold_of(dataset: Dataset, field: str) -> float:
     return float(dataset.info.get(FOREIGN_THRESHOLDS, {}).get(field, Settings.threshold))
 
 
+def begin_threshold(dataset: Dataset, field: str, threshold: float) -> None:
+    """Note in a run's record that a threshold is being applied; `set_threshold` says that it has been.
+
+    A record that keeps the note was interrupted: some pairs stand at another threshold than it says.
+    """
+    for key in list_runs(dataset):
+        record = run_record(dataset, key)
+        if field in record["bases"]:
+            update_run(dataset, key, applying={**_applying(record), field: threshold})
+
+
+def _applying(record: dict[str, Any]) -> dict[str, float]:
+    return dict(record.get("applying") or {})
+
+
+def thresholds_told(record: dict[str, Any]) -> str:
+    """The thresholds of a run for people, with those that were applied to a part of it only."""
+    halfway = _applying(record)
+    return ", ".join(
+        f"{value:g} ({halfway[base]:g} was interrupted and stands in a part of the pairs: apply one again)"
+        if base in halfway
+        else f"{value:g}"
+        for base, value in record["thresholds"].items()
+    )
+
+
 def set_threshold(dataset: Dataset, field: str, threshold: float) -> None:
     """Remember the threshold applied to a heatmap field."""
     for key in list_runs(dataset):
         record = run_record(dataset, key)
         if field in record["bases"]:
-            update_run(dataset, key, thresholds={**record["thresholds"], field: threshold})
+            applying = {name: value for name, value in _applying(record).items() if name != field}
+            update_run(dataset, key, thresholds={**record["thresholds"], field: threshold}, applying=applying)
             return
     dataset.info[FOREIGN_THRESHOLDS] = {**dataset.info.get(FOREIGN_THRESHOLDS, {}), field: threshold}
     dataset.save()
@@ -172,7 +200,9 @@ def rename_run(dataset: Dataset, key: str, new_key: str) -> None:
     }
     dataset.rename_run(key, new_key)
     thresholds = {new: record["thresholds"][old] for old, new in zip(record["bases"], new_bases, strict=True)}
-    update_run(dataset, new_key, bases=new_bases, thresholds=thresholds)
+    renamed = dict(zip(record["bases"], new_bases, strict=True))
+    applying = {renamed[old]: value for old, value in _applying(record).items()}
+    update_run(dataset, new_key, bases=new_bases, thresholds=thresholds, applying=applying)
     for old, new in zip(record["bases"], new_bases, strict=True):
         drop_run(dataset, old)
         colour_fields(dataset, new)

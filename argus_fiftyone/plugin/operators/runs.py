@@ -16,6 +16,7 @@ from argus_fiftyone.plugin.dataset.runs import (
     rename_run,
     run_queries,
     run_record,
+    thresholds_told,
 )
 from argus_fiftyone.plugin.dataset.slices import AFTER
 from argus_fiftyone.plugin.operators.base import ArgusOperator
@@ -76,7 +77,7 @@ def describe_run(dataset: Dataset, key: str) -> dict[str, str]:
         "queries": "; ".join(run_queries(record)),
         "pairs": f"{record['pairs']}{failed}",
         "flagged": str(flagged_count(dataset, key)),
-        "threshold": ", ".join(f"{value:g}" for value in record["thresholds"].values()),
+        "threshold": thresholds_told(record),
         "encoder": record["encoder"],
         "settings": _joined(record["settings"]),
         "time": f"{record['timestamp']:%Y-%m-%d %H:%M} UTC, {record['seconds']:.0f} s",
