@@ -17,6 +17,7 @@ from argus_fiftyone.plugin.dataset.evaluations import (
     save_views,
 )
 from argus_fiftyone.plugin.dataset.fields import (
+    RUN_METHOD,
     Dataset,
     RunFields,
     RunKeyError,
@@ -29,7 +30,6 @@ from argus_fiftyone.plugin.dataset.folders import delete_folder, is_own, make_ru
 from argus_fiftyone.plugin.dataset.slices import facing_after
 from argus_fiftyone.settings import Settings
 
-METHOD = "argus_change_heatmaps"
 FOREIGN_THRESHOLDS = "argus_thresholds"
 
 
@@ -61,7 +61,7 @@ def start_run(
         "failed": 0,
         "seconds": 0.0,
     }
-    config = samples.init_run(method=METHOD, **record)
+    config = samples.init_run(method=RUN_METHOD, **record)
     samples.register_run(key, config, overwrite=True)
     return record
 
@@ -108,7 +108,7 @@ def own_folder(dataset: Dataset, key: str) -> Path:
 
 def list_runs(dataset: Dataset) -> list[str]:
     """Keys of the dataset's Argus runs, oldest first."""
-    keys = [str(key) for key in dataset.list_runs(method=METHOD)]  # by name
+    keys = [str(key) for key in dataset.list_runs(method=RUN_METHOD)]  # by name
     return sorted(keys, key=lambda key: dataset.get_run_info(key).timestamp)
 
 

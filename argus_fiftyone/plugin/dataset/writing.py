@@ -13,7 +13,7 @@ from fiftyone import ViewField as F
 from argus_fiftyone.engine.regions import Region, find_regions, main_direction
 from argus_fiftyone.plugin.dataset.appearance import present_run
 from argus_fiftyone.plugin.dataset.fields import Dataset, RunFields
-from argus_fiftyone.plugin.dataset.slices import AFTER, PairSample
+from argus_fiftyone.plugin.dataset.slices import PairSample, after_slice
 from argus_fiftyone.plugin.labels import (
     DECISIONS,
     carry_decisions,
@@ -149,9 +149,7 @@ def decided_regions(dataset: Dataset, regions_field: str) -> dict[str, fo.Detect
     """{after id: the regions a reviewer decided on}, read in one go."""
     if not dataset.has_sample_field(regions_field):
         return {}
-    decided = dataset.select_group_slices(AFTER).filter_labels(
-        regions_field, F("tags").contains(list(DECISIONS))
-    )
+    decided = after_slice(dataset).filter_labels(regions_field, F("tags").contains(list(DECISIONS)))
     return dict(zip(*decided.values(["id", regions_field]), strict=True))
 
 

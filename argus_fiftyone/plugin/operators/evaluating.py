@@ -13,7 +13,7 @@ from argus_fiftyone.plugin.dataset.fields import TRUTH, Dataset, RunFields, Samp
 from argus_fiftyone.plugin.dataset.ground_truth import evaluate_heatmaps, evaluation_reports
 from argus_fiftyone.plugin.dataset.reviews import filter_by_score
 from argus_fiftyone.plugin.dataset.runs import threshold_of
-from argus_fiftyone.plugin.dataset.slices import AFTER
+from argus_fiftyone.plugin.dataset.slices import after_name
 from argus_fiftyone.plugin.dataset.thresholds import threshold_heatmaps
 from argus_fiftyone.plugin.labels import label_fields
 from argus_fiftyone.plugin.operators.base import ArgusOperator, relay, target
@@ -189,7 +189,7 @@ class FilterByChangeScore(ArgusOperator):
         view = filter_by_score(
             ctx.view, ctx.params["field"], float(ctx.params["least"]), float(ctx.params.get("most") or 1)
         )
-        ctx.ops.set_group_slice(AFTER)
+        ctx.ops.set_group_slice(after_name(ctx.dataset))
         ctx.ops.set_view(view)
 
     def __call__(self, samples: Samples, field: str, least: float, most: float = 1.0) -> Any:

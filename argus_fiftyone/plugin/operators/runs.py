@@ -18,7 +18,7 @@ from argus_fiftyone.plugin.dataset.runs import (
     run_record,
     thresholds_told,
 )
-from argus_fiftyone.plugin.dataset.slices import AFTER
+from argus_fiftyone.plugin.dataset.slices import after_name
 from argus_fiftyone.plugin.operators.base import ArgusOperator
 from argus_fiftyone.plugin.operators.forms import ask_new_key, ask_run, refuse
 
@@ -106,7 +106,7 @@ class LoadChangeRunView(ArgusOperator):
         return types.Property(inputs, view=types.View(label="Show a change run"))
 
     def execute(self, ctx: Any) -> None:
-        ctx.ops.set_group_slice(AFTER)
+        ctx.ops.set_group_slice(after_name(ctx.dataset))
         ctx.ops.set_view(load_run_view(ctx.dataset, ctx.params["run_key"]))
 
     def __call__(self, dataset: Dataset, run_key: str) -> Any:

@@ -13,7 +13,15 @@ from argus_fiftyone.plugin.dataset import scores, triage
 from argus_fiftyone.plugin.dataset.fields import PAIR_ID, QUERY, RunFields
 from argus_fiftyone.plugin.dataset.folders import managed_folder
 from argus_fiftyone.plugin.dataset.reviews import review_counts, review_pairs, review_regions
-from argus_fiftyone.plugin.dataset.slices import AFTER, BEFORE, NotPairedError, check_paired, facing_after
+from argus_fiftyone.plugin.dataset.slices import (
+    AFTER,
+    BEFORE,
+    NotPairedError,
+    after_slice,
+    check_paired,
+    facing_after,
+    pair_slices,
+)
 from argus_fiftyone.plugin.labels import decision_on, signed_file
 from argus_fiftyone.plugin.panels.chosen import chosen, chosen_ranking, remember
 
@@ -57,7 +65,7 @@ class ReviewPanel(foo.Panel):
         if wanted is None:
             ctx.ops.notify(_at_the_end(ctx, choice.base), variant="info")
             return
-        sample = ctx.dataset.select_group_slices(AFTER).select(wanted).first()
+        sample = after_slice(ctx.dataset).select(wanted).first()
         ctx.ops.open_sample(id=wanted, group_id=sample[ctx.dataset.group_field].id)
 
     def decide(self, ctx: Any) -> None:
@@ -101,13 +109,14 @@ def describe(ctx: Any, opened: str) -> dict[str, Any]:
     group = _group_of(ctx.dataset, opened)
     if choice is None or group is None:
         return {"pair": None, "message": NO_SAMPLE if choice else NO_RUN}
-    if BEFORE not in group or AFTER not in group:
-        missing = BEFORE if AFTER in group else AFTER
+    before, after = pair_slices(ctx.dataset)
+    if before not in group or after not in group:
+        missing = BEFORE if after in group else AFTER
         return {"pair": None, "message": f"This group has no {missing} picture: nothing to compare."}
-    place = triage.place_of(ctx.view, choice.base, group[AFTER].id, chosen_ranking(ctx), choice.threshold)
+    place = triage.place_of(ctx.view, choice.base, group[after].id, chosen_ranking(ctx), choice.threshold)
     shown = {
         **describe_pair(
-            group[BEFORE], group[AFTER], RunFields.of(choice.base), managed_folder(ctx.dataset, "signed")
+            group[before], group[after], RunFields.of(choice.base), managed_folder(ctx.dataset, "signed")
         ),
         **({"query": choice.query} if choice.query else {}),  # else each pair's own
         "base": choice.base,
