@@ -12,6 +12,7 @@ import fiftyone as fo
 import fiftyone.types as fot
 import numpy as np
 import pytest
+from fiftyone.core.odm import get_db_conn
 from small_runs import after, compute, imported
 
 from argus_fiftyone.feedback.conformal import Goal
@@ -23,6 +24,7 @@ from argus_fiftyone.plugin.dataset.reviews import review_pairs
 from argus_fiftyone.plugin.dataset.runs import delete_run, rename_run, run_record, update_run
 from argus_fiftyone.plugin.dataset.thresholds import threshold_run
 from argus_fiftyone.plugin.labels import SignLostError, read_heatmap, read_segmentation
+from argus_fiftyone.plugin.operators.runs import describe_run
 
 pytestmark = pytest.mark.database
 
@@ -184,3 +186,25 @@ def test_a_dataset_made_anew_under_the_same_name_owns_none_of_the_old_files(data
     update_run(again, "k", folder=str(old))
     assert delete_run(again, "k") == 0
     assert len(list(old.glob("*.png"))) == 8
+
+
+def test_a_run_of_the_first_version_still_works(dataset: Any):
+    compute(dataset)
+    old = folder_of(dataset)
+    (old / OWNED).write_text("Heatmaps of run k; removed by delete_change_run.\n")
+    new_names = {"config.applying": 1, "config.read_folders": 1}
+    get_db_conn().runs.update_one({"_dataset_id": dataset._doc.id}, {"$unset": new_names})
+    for label in after(dataset, "k").values():
+        shown = cv2.imread(label.map_path, cv2.IMREAD_UNCHANGED)
+        assert shown is not None
+        write_png(label.map_path, shown)
+    dataset.clear_cache()
+    before = contents(old)
+    assert describe_run(dataset, "k")["threshold"] == "0.5"
+    list(threshold_run(dataset, "k", 0.2))
+    assert [r.direction for r in dict(regions(dataset))["b"].detections] == ["disappeared"]
+    resume(dataset)
+    rename_run(dataset, "k", "l")
+    list(evaluate_heatmaps(dataset, "l", 0.3))
+    delete_run(dataset, "l")
+    assert contents(old) == before
