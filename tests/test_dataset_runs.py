@@ -170,12 +170,6 @@ def test_a_lower_threshold_finds_more_without_comparing_again(dataset: Any):
     assert dataset.mask_targets["k_segmentation"][255] == "change"
 
 
-def test_thresholding_a_part_does_not_claim_to_be_the_runs_threshold(dataset: Any):
-    compute(dataset)
-    list(threshold_run(dataset.limit(1), "k", 0.2))
-    assert threshold_of(dataset, "k") == Settings.threshold
-
-
 def test_a_decided_region_survives_a_threshold_that_drops_it(dataset: Any):
     compute(dataset)
     region = after(dataset, "k_regions")["a"].detections[0].id

@@ -141,7 +141,7 @@ def _whole(row: dict[str, Any]) -> dict[str, Any]:
 
 def _comparison(row: dict[str, Any], path: Path, settings: Settings) -> StoredComparison:
     heatmap = read_map(path)
-    shares = _changed_share(row.get("changed", []), heatmap.shape)
+    shares = changed_share(row.get("changed", []), heatmap.shape)
     return StoredComparison(
         query=row["query"],
         heatmap=heatmap,
@@ -154,8 +154,8 @@ def _comparison(row: dict[str, Any], path: Path, settings: Settings) -> StoredCo
     )
 
 
-def _changed_share(boxes: Sequence[Sequence[float]], shape: tuple[int, ...]) -> np.ndarray:
-    """1 where the run said "changed", so that the regions say so again."""
+def changed_share(boxes: Sequence[Sequence[float]], shape: tuple[int, ...]) -> np.ndarray:
+    """float32 of a shape: 1 in the boxes (fractions) of what "changed", so that regions found anew say so."""
     share = np.zeros(shape, np.float32)
     for left, top, width, height in boxes:
         rows = slice(int(top * shape[0]), int(np.ceil((top + height) * shape[0])))

@@ -22,7 +22,7 @@ from argus_fiftyone.plugin.dataset.evaluations import METRICS
 from argus_fiftyone.plugin.dataset.fields import CHANGE, PAIR_ID, QUERY, Dataset, RunFields
 from argus_fiftyone.plugin.dataset.ground_truth import evaluation_reports
 from argus_fiftyone.plugin.dataset.runs import list_runs, run_queries, run_record, threshold_of
-from argus_fiftyone.plugin.dataset.slices import AFTER, PairSample, after_slice, pairs_in
+from argus_fiftyone.plugin.dataset.slices import PairSample, after_slice, pairs_in
 from argus_fiftyone.plugin.labels import ANY_CHANGE, DECISIONS, read_heatmap
 from argus_fiftyone.runs.html_report import Report, ShownPair, as_html
 
@@ -96,7 +96,7 @@ def _rows(dataset: Dataset, names: RunFields) -> list[dict[str, Any]]:
 
 def _shown(dataset: Dataset, names: RunFields, row: dict[str, Any], threshold: float) -> ShownPair:
     sample: PairSample = row["sample"]
-    heatmap = dataset.select_group_slices(AFTER).select(sample.after_id).values(names.heatmap)[0]
+    heatmap = after_slice(dataset).select(sample.after_id).values(names.heatmap)[0]
     try:
         pictures = _strip(sample, heatmap, threshold)
     except ImageError as error:

@@ -12,6 +12,9 @@ QUERY = "query"
 TRUTH = "ground_truth"
 CHANGE = "change"
 
+RUN_METHOD = "argus_change_heatmaps"
+"""What FiftyOne knows Argus' runs by."""
+
 FIRST_RUN = "argus"
 """The key that forms propose for the first run of a dataset."""
 

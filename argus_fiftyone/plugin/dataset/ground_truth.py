@@ -25,7 +25,7 @@ from argus_fiftyone.plugin.dataset.fields import CHANGE, TRUTH, Dataset, RunFiel
 from argus_fiftyone.plugin.dataset.runs import threshold_of
 from argus_fiftyone.plugin.dataset.slices import after_slice
 from argus_fiftyone.plugin.dataset.thresholds import check_threshold, threshold_heatmaps
-from argus_fiftyone.plugin.labels import read_heatmap, read_segmentation
+from argus_fiftyone.plugin.labels import read_evidence, read_segmentation
 
 METHOD = "argus_evaluation"
 OUTCOMES = ("found", "missed", "false_alarm", "quiet")
@@ -179,7 +179,7 @@ def _columns(dataset: Dataset, names: RunFields, truth_field: str) -> dict[str, 
 
 def _evaluate_row(row: dict[str, Any], tally: Tally) -> dict[str, Any]:
     try:
-        evidence = np.abs(read_heatmap(row["heatmap"]))
+        evidence = read_evidence(row["heatmap"])
         mask = _truth_mask(row, evidence.shape)
     except ImageError as error:
         tally.skipped.append(str(error))

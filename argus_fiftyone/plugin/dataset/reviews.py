@@ -10,7 +10,7 @@ from fiftyone import ViewField as F
 
 from argus_fiftyone.plugin.dataset.fields import Dataset, RunFields, Samples
 from argus_fiftyone.plugin.dataset.runs import run_record
-from argus_fiftyone.plugin.dataset.slices import AFTER, check_paired, facing_after, groups_of
+from argus_fiftyone.plugin.dataset.slices import after_slice, check_paired, facing_after, groups_of
 from argus_fiftyone.plugin.labels import DECISIONS
 
 
@@ -55,7 +55,7 @@ def review_regions(
     regions = RunFields.of(field).regions
     if not dataset.has_sample_field(regions):
         raise DecisionError(f"{dataset.name!r} has no field {regions!r}: compute or threshold heatmaps first")
-    where = dataset.select_group_slices(AFTER)
+    where = after_slice(dataset)
     where = where if after_ids is None else where.select(list(after_ids))
     chosen = where.select_labels(ids=list(label_ids), fields=regions)
     found = chosen.count(f"{regions}.detections")
@@ -71,7 +71,7 @@ def _let_pairs_follow(dataset: Dataset, names: RunFields, after_ids: list[str], 
         return
     if not dataset.has_sample_field(names.review):
         dataset.add_sample_field(names.review, fo.StringField)
-    view = dataset.select_group_slices(AFTER).select(after_ids)
+    view = after_slice(dataset).select(after_ids)
     rows = zip(*view.values(["id", names.review, f"{names.regions}.detections.tags"]), strict=True)
     followed = {str(i): pair_decision(review, tags or []) for i, review, tags in rows}
     dataset.set_values(names.review, followed, key_field="id")
@@ -92,7 +92,7 @@ def _check(decision: str | None) -> None:
 
 
 def _after_ids(dataset: Dataset, sample_ids: Sequence[str]) -> list[str]:
-    after_ids = [str(i) for i in groups_of(dataset, sample_ids).select_group_slices(AFTER).values("id")]
+    after_ids = [str(i) for i in after_slice(groups_of(dataset, sample_ids)).values("id")]
     if not after_ids:
         raise DecisionError(
             f"none of the {len(sample_ids)} samples is in {dataset.name!r}: select pairs in the grid"

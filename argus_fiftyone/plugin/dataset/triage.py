@@ -14,7 +14,7 @@ from fiftyone import ViewField as F
 from fiftyone.core.expressions import ViewExpression
 
 from argus_fiftyone.plugin.dataset.fields import CHANGE, PAIR_ID, QUERY, RunFields, Samples
-from argus_fiftyone.plugin.dataset.slices import AFTER, after_slice
+from argus_fiftyone.plugin.dataset.slices import after_slice
 from argus_fiftyone.plugin.labels import DECISIONS
 
 RANKINGS = {
@@ -152,7 +152,7 @@ def _ordered(ranking: str) -> str:
 
 
 def _own_key(samples: Samples, order: Order, after_id: str) -> float | None:
-    own = samples._root_dataset.select_group_slices(AFTER).select(after_id).values(order.key)  # type: ignore[attr-defined]
+    own = after_slice(samples._root_dataset).select(after_id).values(order.key)  # type: ignore[attr-defined]
     return own[0] if own else None
 
 

@@ -12,9 +12,11 @@ from argus_fiftyone.plugin.dataset.runs import list_runs
 from argus_fiftyone.plugin.operators.base import target
 from argus_fiftyone.plugin.operators.forms import (
     ask_new_key,
+    ask_slices,
     ask_threshold,
     free_key,
     is_paired,
+    may_ask_slices,
     parse_queries,
     refuse,
 )
@@ -32,7 +34,7 @@ KEPT = ("queries", "encoder", "other_encoder", "resolution", "threshold")
 def compute_form(ctx: Any) -> types.Property:
     """The form; its fields are the operator's parameters."""
     inputs = types.Object()
-    if is_paired(ctx, inputs):
+    if ask_slices(ctx, inputs) if may_ask_slices(ctx) else is_paired(ctx, inputs):
         pairs = target(ctx).count()
         _tell_time(ctx, inputs, pairs)
         preset = _ask_preset(ctx, inputs)

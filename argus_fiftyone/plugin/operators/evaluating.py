@@ -13,7 +13,7 @@ from argus_fiftyone.plugin.dataset.fields import TRUTH, Dataset, RunFields, Samp
 from argus_fiftyone.plugin.dataset.ground_truth import evaluate_heatmaps, evaluation_reports
 from argus_fiftyone.plugin.dataset.reviews import filter_by_score
 from argus_fiftyone.plugin.dataset.runs import threshold_of
-from argus_fiftyone.plugin.dataset.slices import AFTER
+from argus_fiftyone.plugin.dataset.slices import after_name
 from argus_fiftyone.plugin.dataset.thresholds import threshold_heatmaps
 from argus_fiftyone.plugin.labels import label_fields
 from argus_fiftyone.plugin.operators.base import ArgusOperator, relay, target
@@ -40,22 +40,26 @@ class ThresholdChangeHeatmaps(ArgusOperator):
         "Threshold change heatmaps",
         "Find regions and masks at another threshold; nothing is computed again",
     )
-    options = GENERATOR
+    options = {**GENERATOR, "view_target": False}  # noqa: RUF012
 
     def resolve_input(self, ctx: Any) -> types.Property:
         inputs = types.Object()
         if is_paired(ctx, inputs) and (field := ask_heatmap_field(ctx, inputs)):
             ask_threshold(inputs, threshold_of(ctx.dataset, field), ctx.params.get("threshold"))
-            target(ctx)
+            told = "Applies to all pairs of these heatmaps, whatever is selected or filtered"
+            inputs.view("scope", types.Notice(label=told))
         return types.Property(inputs, view=types.View(label="Threshold change heatmaps"))
 
     def execute(self, ctx: Any) -> Iterator[Any]:
         field, threshold = ctx.params["field"], float(ctx.params["threshold"])
-        yield from relay(ctx, threshold_heatmaps(target(ctx), field, threshold))
+        yield from relay(ctx, threshold_heatmaps(ctx.dataset, field, threshold))
         yield ctx.ops.reload_dataset()
 
     def __call__(self, samples: Samples, field: str, threshold: float, delegate: bool = False) -> None:
-        """Threshold a heatmap field: a run's key, key_q1, key_q2 ... or any other fo.Heatmap field."""
+        """Threshold a heatmap field: a run's key, key_q1, key_q2 ... or any other fo.Heatmap field.
+
+        A view stands for its whole dataset, since a field has one threshold.
+        """
         self.call(samples, delegate, field=field, threshold=threshold)
 
 
@@ -185,7 +189,7 @@ class FilterByChangeScore(ArgusOperator):
         view = filter_by_score(
             ctx.view, ctx.params["field"], float(ctx.params["least"]), float(ctx.params.get("most") or 1)
         )
-        ctx.ops.set_group_slice(AFTER)
+        ctx.ops.set_group_slice(after_name(ctx.dataset))
         ctx.ops.set_view(view)
 
     def __call__(self, samples: Samples, field: str, least: float, most: float = 1.0) -> Any:

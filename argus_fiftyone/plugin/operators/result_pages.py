@@ -14,7 +14,7 @@ from argus_fiftyone.plugin.dataset.evaluations import COUNTS, METRICS
 from argus_fiftyone.plugin.dataset.fields import Dataset
 from argus_fiftyone.plugin.dataset.previews import Preview, in_words
 from argus_fiftyone.plugin.dataset.reviews import flagged_count
-from argus_fiftyone.plugin.dataset.runs import run_record
+from argus_fiftyone.plugin.dataset.runs import run_record, thresholds_told
 
 NEXT_STEPS = """**Next**
 - Press *Review* in the panel *Argus triage*, which is open now beside the grid: confirm or reject by key.
@@ -26,7 +26,7 @@ def show_run(ctx: Any, dataset: Dataset, key: str) -> Any:
     record = run_record(dataset, key)
     failed = f", **{record['failed']} failed** (see `{record['bases'][0]}_error`)" if record["failed"] else ""
     flagged = f"**{flagged_count(dataset, key)} of {record['pairs']} pairs flagged**"
-    told = f"{flagged} at a threshold of {record['threshold']:g}, with {record['encoder']}{failed}."
+    told = f"{flagged} at a threshold of {thresholds_told(record)}, with {record['encoder']}{failed}."
     outputs = types.Object()
     outputs.md(f"{told}\n\n{NEXT_STEPS}", name="told")
     return _show(ctx, outputs, f"Run {key} is done", {})

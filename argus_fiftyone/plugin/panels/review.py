@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import fiftyone as fo
@@ -10,9 +11,18 @@ import fiftyone.operators.types as types
 
 from argus_fiftyone.plugin.dataset import scores, triage
 from argus_fiftyone.plugin.dataset.fields import PAIR_ID, QUERY, RunFields
+from argus_fiftyone.plugin.dataset.folders import managed_folder
 from argus_fiftyone.plugin.dataset.reviews import review_counts, review_pairs, review_regions
-from argus_fiftyone.plugin.dataset.slices import AFTER, BEFORE, NotPairedError, check_paired, facing_after
-from argus_fiftyone.plugin.labels import decision_on
+from argus_fiftyone.plugin.dataset.slices import (
+    AFTER,
+    BEFORE,
+    NotPairedError,
+    after_slice,
+    check_paired,
+    facing_after,
+    pair_slices,
+)
+from argus_fiftyone.plugin.labels import decision_on, signed_file
 from argus_fiftyone.plugin.panels.chosen import chosen, chosen_ranking, remember
 
 NO_RUN = "No heatmaps yet: close this picture and compute change heatmaps first."
@@ -55,7 +65,7 @@ class ReviewPanel(foo.Panel):
         if wanted is None:
             ctx.ops.notify(_at_the_end(ctx, choice.base), variant="info")
             return
-        sample = ctx.dataset.select_group_slices(AFTER).select(wanted).first()
+        sample = after_slice(ctx.dataset).select(wanted).first()
         ctx.ops.open_sample(id=wanted, group_id=sample[ctx.dataset.group_field].id)
 
     def decide(self, ctx: Any) -> None:
@@ -99,12 +109,15 @@ def describe(ctx: Any, opened: str) -> dict[str, Any]:
     group = _group_of(ctx.dataset, opened)
     if choice is None or group is None:
         return {"pair": None, "message": NO_SAMPLE if choice else NO_RUN}
-    if BEFORE not in group or AFTER not in group:
-        missing = BEFORE if AFTER in group else AFTER
+    before, after = pair_slices(ctx.dataset)
+    if before not in group or after not in group:
+        missing = BEFORE if after in group else AFTER
         return {"pair": None, "message": f"This group has no {missing} picture: nothing to compare."}
-    place = triage.place_of(ctx.view, choice.base, group[AFTER].id, chosen_ranking(ctx), choice.threshold)
+    place = triage.place_of(ctx.view, choice.base, group[after].id, chosen_ranking(ctx), choice.threshold)
     shown = {
-        **describe_pair(group[BEFORE], group[AFTER], RunFields.of(choice.base)),
+        **describe_pair(
+            group[before], group[after], RunFields.of(choice.base), managed_folder(ctx.dataset, "signed")
+        ),
         **({"query": choice.query} if choice.query else {}),  # else each pair's own
         "base": choice.base,
         "threshold": choice.threshold,
@@ -125,8 +138,12 @@ def _group_of(dataset: fo.Dataset, opened: str) -> dict[str, fo.Sample] | None:
         return None
 
 
-def describe_pair(before: fo.Sample, after: fo.Sample, names: RunFields) -> dict[str, Any]:
-    """What is stored about one pair under the names of a run."""
+def describe_pair(before: fo.Sample, after: fo.Sample, names: RunFields, signed_maps: Path) -> dict[str, Any]:
+    """What is stored about one pair under the names of a run.
+
+    Args:
+        signed_maps: where a signed map that did not come along with an export is drawn anew.
+    """
     regions, heatmap = _value(after, names.regions), _value(after, names.heatmap)
     return {
         "name": _value(after, PAIR_ID) or after.filename,
@@ -135,7 +152,7 @@ def describe_pair(before: fo.Sample, after: fo.Sample, names: RunFields) -> dict
         "after": _picture(after),
         "warp": list(_value(after, names.warp) or []) or None,
         "heatmap": getattr(heatmap, "map_path", None),
-        "signed": heatmap["signed_map_path"] if heatmap and heatmap.has_field("signed_map_path") else None,
+        "signed": signed_file(heatmap, signed_maps) if heatmap else None,
         "query": _value(after, QUERY) or "",
         "score": _value(after, names.score),
         "direction": _value(after, names.direction) or "none",

@@ -10,7 +10,7 @@ import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 from argus_fiftyone.plugin.dataset import scores, triage
-from argus_fiftyone.plugin.dataset.slices import AFTER, NotPairedError, after_slice, check_paired
+from argus_fiftyone.plugin.dataset.slices import NotPairedError, after_name, after_slice, check_paired
 from argus_fiftyone.plugin.panels.chosen import chosen, chosen_ranking, remember
 
 NO_RUN = "No heatmaps yet. Compute change heatmaps first, then sort out here what they found."
@@ -65,7 +65,7 @@ class TriagePanel(foo.Panel):
 
     def open(self, ctx: Any) -> None:
         """Open a pair of the list; a view that hides it gives way."""
-        sample = ctx.dataset.select_group_slices(AFTER).select(ctx.params["id"]).first()
+        sample = after_slice(ctx.dataset).select(ctx.params["id"]).first()
         if not after_slice(ctx.view).select(sample.id).count():
             _show(ctx, "strongest")
         ctx.ops.open_sample(id=sample.id, group_id=sample[ctx.dataset.group_field].id)
@@ -138,7 +138,8 @@ def _show(ctx: Any, ranking: str, threshold: float | None = None) -> None:
     choice = chosen(ctx, scores.choices(ctx.dataset))
     if choice is None:
         return
-    if ctx.group_slice not in (None, AFTER):
-        ctx.ops.set_group_slice(AFTER)
+    after = after_name(ctx.dataset)
+    if ctx.group_slice not in (None, after):
+        ctx.ops.set_group_slice(after)
     view = triage.ranked_view(ctx.dataset.view(), choice.base, ranking, threshold or choice.threshold)
     ctx.ops.set_view(view)
