@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from small_runs import SPOTS, after, compute, imported
 
-from argus_fiftyone.plugin.dataset.evaluations import curves_of, table_of
-from argus_fiftyone.plugin.dataset.ground_truth import NoTruthError, evaluate_heatmaps, evaluation_reports
+from argus_fiftyone.plugin.dataset.evaluations import curves_of, evaluation_reports, table_of
+from argus_fiftyone.plugin.dataset.ground_truth import NoTruthError, evaluate_heatmaps
 from argus_fiftyone.plugin.dataset.runs import threshold_of
 from argus_fiftyone.plugin.dataset.thresholds import threshold_heatmaps
 from argus_fiftyone.settings import Settings
