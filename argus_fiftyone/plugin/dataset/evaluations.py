@@ -80,8 +80,13 @@ def evaluation_scope(dataset: Dataset, run_key: str) -> dict[str, Any] | None:
 def scope_in_words(report: dict[str, Any]) -> str:
     """ "4 of 8 pairs, current view"; reports of Argus 0.1.0 do not know of how many."""
     if "of" not in report:
-        return f"{report['pairs']} pairs"
+        return in_pairs(report["pairs"])
     return f"{report['pairs']} of {report['of']} pairs, {report['target']}"
+
+
+def in_pairs(count: int) -> str:
+    """ "1 pair", "2 pairs"."""
+    return "1 pair" if count == 1 else f"{count} pairs"
 
 
 def _staleness(dataset: Dataset, report: dict[str, Any]) -> str:
@@ -96,7 +101,9 @@ def _staleness(dataset: Dataset, report: dict[str, Any]) -> str:
     if dataset.has_sample_field(field):
         there = after_slice(dataset).exists(field).count()
         if there != report["heatmaps"]:
-            return f"measured when {report['heatmaps']} pairs had heatmaps, now {there} do; evaluate again"
+            return (
+                f"measured when {in_pairs(report['heatmaps'])} had heatmaps, now {there} do; evaluate again"
+            )
     return ""
 
 

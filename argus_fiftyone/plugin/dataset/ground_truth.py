@@ -21,7 +21,7 @@ from argus_fiftyone.io.images import ImageError
 from argus_fiftyone.io.masks import fit_mask
 from argus_fiftyone.plugin.dataset.appearance import gather_fields
 from argus_fiftyone.plugin.dataset.computing import Progress
-from argus_fiftyone.plugin.dataset.evaluations import WHOLE, store_report
+from argus_fiftyone.plugin.dataset.evaluations import WHOLE, in_pairs, store_report
 from argus_fiftyone.plugin.dataset.fields import CHANGE, QUERY, TRUTH, Dataset, RunFields, Samples
 from argus_fiftyone.plugin.dataset.model_evaluations import (
     OUTCOMES,
@@ -176,7 +176,7 @@ def _measure(view: Any, tally: Tally, written: dict[str, dict[str, Any]]) -> Ite
 
 def _missing_truth(tally: Tally) -> str:
     if tally.refused:
-        return f"{sum(tally.refused.values())} pairs left out: {tally.rule.refusal(tally.refused)}"
+        return f"{in_pairs(sum(tally.refused.values()))} left out: {tally.rule.refusal(tally.refused)}"
     return (
         f"no sample has both {tally.heatmap_field!r} and {tally.truth!r}: "
         "import masks or choose another field"

@@ -7,7 +7,7 @@ from typing import Any
 import fiftyone as fo
 from fiftyone.operators import types
 
-from argus_fiftyone.plugin.dataset.evaluations import evaluation_report, scope_in_words
+from argus_fiftyone.plugin.dataset.evaluations import evaluation_report, in_pairs, scope_in_words
 from argus_fiftyone.plugin.dataset.fields import QUERY, TRUTH
 from argus_fiftyone.plugin.dataset.runs import threshold_of
 from argus_fiftyone.plugin.dataset.slices import after_slice
@@ -54,7 +54,7 @@ def _ask_pairs(ctx: Any, inputs: types.Object, field: str) -> str:
         del counts[VIEW]
     choices = types.RadioGroup(orientation="vertical")
     for name, count in counts.items():
-        choices.add_choice(name, label=f"{CHOICES[name]}: {count} pairs with heatmaps")
+        choices.add_choice(name, label=f"{CHOICES[name]}: {in_pairs(count)} with heatmaps")
     inputs.enum("pairs", choices.values(), default=EVERY, required=True, label="Measure on", view=choices)
     chosen = ctx.params.get("pairs")
     return chosen if chosen in counts else EVERY
@@ -79,7 +79,7 @@ def _ask_shared_truth(ctx: Any, inputs: types.Object, field: str, truth: str) ->
     known = truth_rule(ctx.dataset, field).shared
     shared = ctx.params.get("shared_truth")
     shared = known if shared is None else bool(shared)
-    told = f"{sum(others.values())} pairs are left out: {rule.refusal(others)}"
+    told = f"{in_pairs(sum(others.values()))} left out: {rule.refusal(others)}"
     prop = inputs.bool(
         "shared_truth",
         default=known,

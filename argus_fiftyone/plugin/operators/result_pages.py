@@ -10,7 +10,7 @@ from urllib.parse import quote
 import cv2
 from fiftyone.operators import types
 
-from argus_fiftyone.plugin.dataset.evaluations import METRICS, scope_in_words
+from argus_fiftyone.plugin.dataset.evaluations import METRICS, in_pairs, scope_in_words
 from argus_fiftyone.plugin.dataset.fields import Dataset
 from argus_fiftyone.plugin.dataset.model_evaluations import OUTCOMES
 from argus_fiftyone.plugin.dataset.previews import Preview, in_words
@@ -59,11 +59,11 @@ def show_evaluation(ctx: Any, report: dict[str, Any], stood: float) -> Any:
 def left_out(report: dict[str, Any]) -> str:
     """How many pairs were not measured, and why; "" where all were."""
     told = [
-        f"{count} pairs left out: their masks belong to “{own}”, and “{report['asked']}” was asked."
+        f"{in_pairs(count)} left out: their masks belong to “{own}”, and “{report['asked']}” was asked."
         for own, count in report.get("refused", [])
     ]
     if report["skipped"]:
-        told.append(f"{report['skipped_pairs']} pairs skipped; the first: {report['skipped'][0]}.")
+        told.append(f"{in_pairs(report['skipped_pairs'])} skipped; the first: {report['skipped'][0]}.")
     return " ".join(told)
 
 
