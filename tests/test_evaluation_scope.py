@@ -22,7 +22,7 @@ from argus_fiftyone.plugin.dataset.evaluations import (
 from argus_fiftyone.plugin.dataset.exporting import export_report
 from argus_fiftyone.plugin.dataset.ground_truth import NoTruthError, evaluate_heatmaps
 from argus_fiftyone.plugin.dataset.reviews import review_pairs, review_regions
-from argus_fiftyone.plugin.dataset.runs import delete_run, rename_run, set_threshold, threshold_of
+from argus_fiftyone.plugin.dataset.runs import delete_run, rename_run, set_threshold, threshold_of, update_run
 from argus_fiftyone.plugin.dataset.scores import count_scores, curve_of
 from argus_fiftyone.plugin.dataset.thresholds import threshold_heatmaps
 from argus_fiftyone.plugin.dataset.triage import ranked_view
@@ -139,6 +139,21 @@ def test_more_heatmaps_than_were_measured_make_an_evaluation_stale(dataset: Any)
     list(evaluate_heatmaps(dataset, "k", 0.5))
     compute(dataset)
     assert evaluation_scope(dataset, "k")["why"].startswith("measured when 2 pairs had heatmaps, now 4 do")  # type: ignore[index]
+
+
+def test_figures_stored_by_argus_0_1_0_are_shown_as_of_unknown_scope(evaluated: Any, tmp_path: Path):
+    old = evaluated.get_run_info("k_evaluation").config.report
+    for name in ("of", "target", "part", "heatmaps", "asked", "refused", "skipped_pairs"):
+        del old[name]
+    update_run(evaluated, "k_evaluation", report=old)
+    (report,) = evaluation_reports(evaluated)
+    told = "measured by Argus 0.1.0, which did not note on which pairs; evaluate again"
+    assert report["stale"] == told
+    assert table_of([report])[-2:] == [
+        {"metric": "Measured on", "k": "4 pairs"},
+        {"metric": "Up to date", "k": f"no: {told}"},
+    ]
+    assert told in exported(evaluated, tmp_path / "out")[0]
 
 
 def exported(dataset: Any, folder: Path, **options: Any) -> tuple[str, list[dict[str, str]]]:

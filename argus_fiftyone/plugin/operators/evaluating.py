@@ -82,7 +82,7 @@ class EvaluateChangeHeatmaps(ArgusOperator):
         "Evaluate change heatmaps",
         "Measure heatmaps, Argus' own or any other tool's, against ground-truth masks",
     )
-    options = GENERATOR
+    options = {**GENERATOR, "view_target": False}  # noqa: RUF012 (the form has a choice of its own)
 
     def resolve_input(self, ctx: Any) -> types.Property:
         inputs = types.Object()
@@ -145,8 +145,9 @@ class CompareChangeRuns(ArgusOperator):
             for report in reports:
                 told = f"{report['field']} ({scope_in_words(report)})"
                 choices.add_choice(column_of(report), label=told)
-            whole = [report["field"] for report in reports if not report.get("part")]
-            inputs.list("fields", types.String(), default=whole, label="Heatmaps", view=choices)
+            whole = [column_of(report) for report in reports if not report.get("part")]
+            shown = whole or [column_of(report) for report in reports]
+            inputs.list("fields", types.String(), default=shown, label="Heatmaps", view=choices)
         else:
             blocked(inputs, "Nothing has been evaluated yet. Run *Evaluate change heatmaps* first.")
         return types.Property(inputs, view=types.View(label="Compare evaluated runs"))
