@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from argus_fiftyone.evaluation.figures import OUTCOMES
 from argus_fiftyone.plugin.dataset.fields import Dataset, Samples, evaluation_key
-from argus_fiftyone.plugin.dataset.model_evaluations import OUTCOMES
 from argus_fiftyone.plugin.dataset.runs import list_runs, run_record, threshold_of
 from argus_fiftyone.plugin.dataset.slices import after_slice
 

@@ -13,11 +13,11 @@ import numpy as np
 from fiftyone import ViewField as F
 from fiftyone.types import COCODetectionDataset
 
+from argus_fiftyone.evaluation.figures import CHANGED, outcome_of
 from argus_fiftyone.io.images import ImageError, read_image, resize
 from argus_fiftyone.io.png import write_whole
 from argus_fiftyone.plugin.dataset.computing import Progress
 from argus_fiftyone.plugin.dataset.fields import CHANGE, PAIR_ID, QUERY, Dataset, RunFields
-from argus_fiftyone.plugin.dataset.model_evaluations import CHANGED, outcome_of
 from argus_fiftyone.plugin.dataset.report_page import Contents, report_of
 from argus_fiftyone.plugin.dataset.runs import threshold_of
 from argus_fiftyone.plugin.dataset.slices import AFTER, PairSample, after_slice, pairs_in

@@ -5,18 +5,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import fiftyone as fo
 import numpy as np
 
-from argus_fiftyone.evaluation.metrics import (
-    EvidenceHistogram,
-    PairMetrics,
-    pair_metrics,
-    score_metrics,
-)
+from argus_fiftyone.evaluation.figures import Measured, outcome_of
+from argus_fiftyone.evaluation.metrics import EvidenceHistogram
 from argus_fiftyone.io.images import ImageError
 from argus_fiftyone.io.masks import fit_mask
 from argus_fiftyone.plugin.dataset.appearance import gather_fields
@@ -24,10 +20,8 @@ from argus_fiftyone.plugin.dataset.computing import Progress
 from argus_fiftyone.plugin.dataset.evaluations import WHOLE, in_pairs, store_report
 from argus_fiftyone.plugin.dataset.fields import CHANGE, QUERY, TRUTH, Dataset, RunFields, Samples
 from argus_fiftyone.plugin.dataset.model_evaluations import (
-    OUTCOMES,
     delete_evaluations,
     describe_field,
-    outcome_of,
     register_evaluations,
     save_views,
 )
@@ -52,53 +46,25 @@ class Tally:
     truth: str
     threshold: float
     rule: TruthRule
-    pixels: EvidenceHistogram = field(default_factory=EvidenceHistogram)
-    scores: list[float] = field(default_factory=list)
-    changed: list[bool] = field(default_factory=list)
-    metrics: list[PairMetrics] = field(default_factory=list)
+    measured: Measured = field(default_factory=Measured)
     skipped: list[str] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
 
     def report(self) -> dict[str, Any]:
-        """The run's metrics as plain values; None where they are undefined.
-
-        Pixel metrics pool all pixels; pointing and IoU are means over changed pairs;
-        the outcome counts are of pairs, at the threshold.
-        """
-        scores, changed = np.array(self.scores, float), np.array(self.changed, bool)
-        pairs = score_metrics(scores, changed)
-        of_changed = [m for m, c in zip(self.metrics, self.changed, strict=True) if c]
-        outcomes = [outcome_of(s, c, self.threshold) for s, c in zip(self.scores, self.changed, strict=True)]
+        """What was measured as plain values, by the names of `Figures`; None where undefined."""
         report = {
             "field": self.heatmap_field,
             "truth": self.truth,
             "threshold": self.threshold,
             "asked": self.rule.told,
-            "pairs": len(scores),
-            "changed": int(changed.sum()),
-            "pixel_ap": self.pixels.average_precision(),
-            "pixel_auroc": self.pixels.auroc(),
-            "f1_max": self.pixels.f1_max(),
-            "aupro": self.pixels.aupro(),
-            "pointing": _mean([m.pointing for m in of_changed]),
-            "iou": _mean([m.iou for m in of_changed]),
-            "pair_auroc": pairs.auroc,
-            "pair_ap": pairs.average_precision,
-            "false_alarms_at_80_recall": pairs.false_alarms,
-            **{name: outcomes.count(name) for name in OUTCOMES},
+            **asdict(self.measured.figures(self.threshold)),
             "skipped": self.skipped[:100],
             "skipped_pairs": len(self.skipped),
             "refused": [[own, count] for own, count in sorted(self.refused.items())],
-            "pair_curve": _curve(_pair_histogram(scores, changed)),
-            "pixel_curve": _curve(self.pixels),
+            "pair_curve": _curve(self.measured.pair_curve()),
+            "pixel_curve": _curve(self.measured.pixels),
         }
         return {name: _plain(value) for name, value in report.items()}
-
-
-def _pair_histogram(scores: np.ndarray, changed: np.ndarray) -> EvidenceHistogram:
-    histogram = EvidenceHistogram()
-    histogram.add(scores[None], changed[None])
-    return histogram
 
 
 def _curve(histogram: EvidenceHistogram) -> dict[str, list[float]]:
@@ -145,7 +111,7 @@ def evaluate_heatmaps(
     view = after_slice(samples).exists(heatmap_field)
     written: dict[str, dict[str, Any]] = {}
     yield from _measure(view, tally, written)
-    if not tally.scores:
+    if not tally.measured.scores:
         raise NoTruthError(_missing_truth(tally))
     share_truth(dataset, rule)
     heatmaps, whole = len(written), after_slice(dataset).exists(heatmap_field).count()
@@ -229,13 +195,10 @@ def _evaluate_row(row: dict[str, Any], tally: Tally) -> dict[str, Any]:
     if mask is None:
         tally.skipped.append(f"sample {row['id']}: no mask, and change is not nochange")
         return {}
-    metrics = pair_metrics(evidence, mask, tally.threshold)
-    score = float(evidence.max()) if row["score"] is None else row["score"]
-    tally.pixels.add(evidence, mask)
-    tally.metrics.append(metrics)
-    tally.scores.append(score)
-    tally.changed.append(bool(mask.any()))
-    outcome = outcome_of(score, bool(mask.any()), tally.threshold)
+    metrics = tally.measured.add_map(evidence, mask, tally.threshold)
+    score, changed = float(evidence.max()) if row["score"] is None else row["score"], bool(mask.any())
+    tally.measured.add_pair(score, changed)
+    outcome = outcome_of(score, changed, tally.threshold)
     return {"ap": metrics.average_precision, "iou": metrics.iou, "outcome": outcome, "score": score}
 
 
@@ -263,11 +226,6 @@ def _write(dataset: Dataset, names: RunFields, written: dict[str, dict[str, Any]
         dataset.set_values(name, values, key_field="id")
     scores = {sample_id: row["score"] for sample_id, row in written.items() if "score" in row}
     dataset.set_values(names.score, scores, key_field="id")
-
-
-def _mean(values: list[float]) -> float:
-    finite = [v for v in values if not math.isnan(v)]
-    return float(np.mean(finite)) if finite else float("nan")
 
 
 def _plain(value: Any) -> Any:

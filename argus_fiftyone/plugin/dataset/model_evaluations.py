@@ -8,24 +8,13 @@ from typing import Any
 import fiftyone as fo
 from fiftyone import ViewField as F
 
+from argus_fiftyone.evaluation.figures import CHANGED, FLAGGED, outcome_of
 from argus_fiftyone.plugin.dataset.fields import MASK_TARGETS, Dataset, RunFields
 from argus_fiftyone.plugin.dataset.slices import after_slice, facing_after
 
 CLASSES = ["nochange", "change"]
 PAIR_TRUTH = "pair_truth"
 """fo.Classification on the after slice: what the masks say of the pair as a whole."""
-
-OUTCOMES = ("found", "missed", "false_alarm", "quiet")
-CHANGED, FLAGGED = ("found", "missed"), ("found", "false_alarm")
-"""The outcomes of pairs that changed, and of pairs that were flagged."""
-
-
-def outcome_of(score: float, changed: bool, threshold: float) -> str:
-    """found, missed, false_alarm or quiet."""
-    flagged = score >= threshold
-    if changed:
-        return "found" if flagged else "missed"
-    return "false_alarm" if flagged else "quiet"
 
 
 def evaluation_keys(field: str) -> tuple[str, str]:

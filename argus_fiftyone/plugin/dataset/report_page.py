@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from argus_fiftyone import __version__
+from argus_fiftyone.evaluation.figures import OUTCOMES
 from argus_fiftyone.plugin.dataset.evaluations import METRICS, evaluation_report, scope_in_words
 from argus_fiftyone.plugin.dataset.fields import Dataset
-from argus_fiftyone.plugin.dataset.model_evaluations import OUTCOMES
 from argus_fiftyone.plugin.dataset.runs import list_runs, run_queries, run_record
 from argus_fiftyone.plugin.labels import ANY_CHANGE, DECISIONS
 from argus_fiftyone.runs.html_report import Report, ShownPair

@@ -10,9 +10,9 @@ from urllib.parse import quote
 import cv2
 from fiftyone.operators import types
 
+from argus_fiftyone.evaluation.figures import OUTCOMES
 from argus_fiftyone.plugin.dataset.evaluations import METRICS, in_pairs, scope_in_words
 from argus_fiftyone.plugin.dataset.fields import Dataset
-from argus_fiftyone.plugin.dataset.model_evaluations import OUTCOMES
 from argus_fiftyone.plugin.dataset.previews import Preview, in_words
 from argus_fiftyone.plugin.dataset.reviews import flagged_count
 from argus_fiftyone.plugin.dataset.runs import run_record
