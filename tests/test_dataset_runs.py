@@ -12,8 +12,9 @@ from fakes import FakeEncoder, compare_by_pixels
 from small_runs import after, compute, imported, maps_of
 
 from argus_fiftyone.plugin.dataset.computing import Progress, compute_heatmaps
+from argus_fiftyone.plugin.dataset.evaluations import evaluation_reports
 from argus_fiftyone.plugin.dataset.fields import RunKeyError, check_key
-from argus_fiftyone.plugin.dataset.ground_truth import evaluate_heatmaps, evaluation_reports
+from argus_fiftyone.plugin.dataset.ground_truth import evaluate_heatmaps
 from argus_fiftyone.plugin.dataset.reviews import filter_by_score, review_counts, review_pairs, review_regions
 from argus_fiftyone.plugin.dataset.runs import (
     delete_run,

@@ -10,12 +10,6 @@ import fiftyone as fo
 
 from argus_fiftyone import __version__
 from argus_fiftyone.plugin.dataset.appearance import colour_fields, drop_run, gather_fields
-from argus_fiftyone.plugin.dataset.evaluations import (
-    delete_evaluations,
-    delete_views,
-    register_evaluations,
-    save_views,
-)
 from argus_fiftyone.plugin.dataset.fields import (
     RUN_METHOD,
     Dataset,
@@ -27,6 +21,13 @@ from argus_fiftyone.plugin.dataset.fields import (
     evaluation_key,
 )
 from argus_fiftyone.plugin.dataset.folders import delete_folder, is_own, make_run_folder
+from argus_fiftyone.plugin.dataset.model_evaluations import (
+    delete_evaluations,
+    delete_views,
+    register_evaluations,
+    renew_outcomes,
+    save_views,
+)
 from argus_fiftyone.plugin.dataset.slices import facing_after
 from argus_fiftyone.settings import Settings
 
@@ -153,7 +154,8 @@ def thresholds_told(record: dict[str, Any]) -> str:
 
 
 def set_threshold(dataset: Dataset, field: str, threshold: float) -> None:
-    """Remember the threshold applied to a heatmap field."""
+    """Remember the threshold applied to a heatmap field; outcomes of an evaluation follow."""
+    renew_outcomes(dataset, field, threshold_of(dataset, field), threshold)
     for key in list_runs(dataset):
         record = run_record(dataset, key)
         if field in record["bases"]:
@@ -211,11 +213,15 @@ def rename_run(dataset: Dataset, key: str, new_key: str) -> None:
 
 
 def _rename_evaluation(dataset: Dataset, old: str, new: str) -> None:
-    """The report moves along; FiftyOne's own evaluations and the views are made anew."""
-    if dataset.has_run(evaluation_key(old)):
-        dataset.rename_run(evaluation_key(old), evaluation_key(new))
+    """The reports move along; FiftyOne's own evaluations and the views are made anew."""
+    for part in (False, True):
+        if dataset.has_run(evaluation_key(old, part)):
+            moved = evaluation_key(new, part)
+            dataset.rename_run(evaluation_key(old, part), moved)
+            report = dataset.get_run_info(moved).config.report
+            update_run(dataset, moved, field=new, report={**report, "field": new})
+    if dataset.has_run(evaluation_key(new)):
         report = dataset.get_run_info(evaluation_key(new)).config.report
-        update_run(dataset, evaluation_key(new), field=new, report={**report, "field": new})
         delete_views(dataset, old)
         delete_evaluations(dataset, old)
         register_evaluations(dataset, new, report["truth"])
@@ -238,7 +244,7 @@ def delete_run(dataset: Dataset, key: str) -> int:
     if present:
         dataset.delete_sample_fields(present)
     dataset.delete_run(key)
-    for evaluation in map(evaluation_key, record["bases"]):
+    for evaluation in (evaluation_key(base, part) for base in record["bases"] for part in (False, True)):
         if dataset.has_run(evaluation):
             dataset.delete_run(evaluation)
     return delete_folder(dataset, Path(record["folder"]))
