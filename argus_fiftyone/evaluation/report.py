@@ -7,11 +7,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
-from argus_fiftyone.evaluation.figures import Figures, Measured, mean_of
+from argus_fiftyone.evaluation.figures import OUTCOMES, Figures, Measured, mean_of
 from argus_fiftyone.evaluation.metrics import score_metrics
 from argus_fiftyone.io.png import write_whole
 
@@ -23,17 +23,46 @@ BY_SOURCE = ("pixel_ap", "pixel_auroc", "f1_max", "aupro", "map_ap", "pointing",
 """Figures of masks: their macro average is a mean over sources. Those of scores are of all pairs at once."""
 
 
-def build_report(measured: Mapping[str, Measured], threshold: float, skipped: list[str]) -> dict[str, Any]:
+NAMES_BEFORE = {
+    "pixel_ap": "ap",
+    "pixel_auroc": "auroc",
+    "map_ap": "pair_ap",
+    "pair_auroc": "score_auroc",
+    "false_alarm_rate": "false_alarms",
+    "recall": "found",
+    "false_alarms_at_80_recall": "false_alarms_at_recall",
+}
+"""Names that metrics.json had in 0.1.0, which scripts read: `save` writes both. Counts of outcomes are
+left out there, since "found" was the name of a share."""
+
+
+class EvaluationReport(TypedDict):
+    """A run against masks and labels; figures by the names of `Figures`.
+
+    Attributes:
+        threshold: in (0, 1].
+        recall_cut: the score that 80 % of the changed pairs reach.
+        macro: means over sources of figures of masks; figures of scores over all pairs at once.
+        sources: one a source, its name under "source".
+        circular: sources whose masks come from pixel differences, kept out of `macro`.
+        skipped: ids of pairs that were not evaluated.
+    """
+
+    threshold: float
+    recall_cut: float
+    macro: dict[str, float]
+    sources: list[dict[str, Any]]
+    circular: list[str]
+    skipped: list[str]
+
+
+def build_report(measured: Mapping[str, Measured], threshold: float, skipped: list[str]) -> EvaluationReport:
     """Figures per source and as a macro average, by the names of `Figures`.
 
     Args:
         measured: by source. Where all are circular they make the macro average, too.
         threshold: in (0, 1].
         skipped: ids of pairs that were not evaluated.
-
-    Returns:
-        threshold, `recall_cut` (the score that 80 % of the changed pairs reach), macro, sources,
-        circular and skipped.
     """
     headline = [name for name in measured if name not in CIRCULAR]
     pooled = _pooled([measured[name] for name in headline or measured])
@@ -78,7 +107,7 @@ COLUMNS = {
 }
 
 
-def as_table(report: dict) -> str:
+def as_table(report: EvaluationReport) -> str:
     """The report as an aligned table: sources, then the macro average, then circular sources apart."""
     circular = set(report["circular"])
     shown = [row for row in report["sources"] if row["source"] not in circular]
@@ -107,10 +136,17 @@ def _cell(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.3f}"
 
 
-def save(report: dict, path: Path) -> Path:
-    """Write the report as JSON, nan as null."""
-    write_whole(path, json.dumps(_without_nan(report), indent=2).encode())
+def save(report: EvaluationReport, path: Path) -> Path:
+    """Write the report as JSON, nan as null, figures by their names and by those of 0.1.0."""
+    told = {**report, "macro": _by_both_names(report["macro"])}
+    told["sources"] = [_by_both_names(source) for source in report["sources"]]
+    write_whole(path, json.dumps(_without_nan(told), indent=2).encode())
     return path
+
+
+def _by_both_names(figures: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in figures.items() if name not in OUTCOMES}
+    return kept | {before: figures[name] for name, before in NAMES_BEFORE.items() if name in figures}
 
 
 def _without_nan(value):

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from argus_fiftyone.evaluation.figures import Measured
-from argus_fiftyone.evaluation.report import build_report
+from argus_fiftyone.evaluation.report import EvaluationReport, build_report
 from argus_fiftyone.io.images import ImageError
 from argus_fiftyone.io.maps import read_map
 from argus_fiftyone.io.masks import fit_mask, read_mask
 from argus_fiftyone.io.pair_list import PairListError, read_rows
 
 
-def evaluate_run(pairs_csv: Path, folder: Path, threshold: float) -> dict:
+def evaluate_run(pairs_csv: Path, folder: Path, threshold: float) -> EvaluationReport:
     """Evaluate what `argus run` wrote, one map at a time.
 
     Args:
