@@ -124,6 +124,11 @@ def test_files_and_words_load_no_torch():
     assert not loaded_by(modules_in("settings", "io", "text", "registration", "evaluation")) & set(TORCH)
 
 
+def test_listing_what_is_here_loads_no_torch():
+    listed = ["argus_fiftyone.encoders.registry", "argus_fiftyone.methods.registry", "argus_fiftyone"]
+    assert not loaded_by(listed) & set(TORCH)
+
+
 def test_only_the_encoders_know_torch_models():
     for path in (ROOT / PACKAGE).rglob("*.py"):
         models = {each.split(".")[0] for each in imports_of(path)} & {

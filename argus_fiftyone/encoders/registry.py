@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
+from typing import TYPE_CHECKING
 
-from argus_fiftyone.encoders.device import best_device
+from argus_fiftyone.encoders.clip.listing import list_entries
+from argus_fiftyone.encoders.clip.names import SHORT_NAMES
 from argus_fiftyone.encoders.entries import AUTO, NONE, EncoderEntry, EncoderUnavailable
 from argus_fiftyone.encoders.mini import weights as mini_weights
-from argus_fiftyone.encoders.protocol import Encoder
+
+if TYPE_CHECKING:
+    from argus_fiftyone.encoders.protocol import Encoder
 
 
 def list_encoders() -> list[EncoderEntry]:
     """All encoders Argus recommends, those that can run here first, best first."""
-    entries = [*_clip_entries(), _mini_entry()]
+    entries = [*list_entries(), _mini_entry()]
     return sorted(entries, key=lambda entry: not entry.ready)
 
 
@@ -55,15 +59,16 @@ def load_encoder(
 
         return NoEncoder()
     if name == "mini":
+        from argus_fiftyone.encoders.device import best_device
         from argus_fiftyone.encoders.mini.encoder import MiniEncoder
 
         _require_offline_extra()
         _refuse_options(name, attention, precision)
         return MiniEncoder(best_device(device))
-    from argus_fiftyone.encoders.clip import loading as clip
+    if name.startswith("clip:") or name in SHORT_NAMES:
+        from argus_fiftyone.encoders.clip.loading import load_clip
 
-    if name.startswith("clip:") or name in clip.SHORT_NAMES:
-        return clip.load_clip(name, device, attention=attention, precision=precision)
+        return load_clip(name, device, attention=attention, precision=precision)
     known = ", ".join(entry.name for entry in list_encoders())
     raise EncoderUnavailable(f"Unknown encoder {name!r}. Known here: {known}, or clip:MODEL:TAG.")
 
@@ -91,9 +96,3 @@ def _require_offline_extra() -> None:
     entry = _mini_entry()
     if not entry.ready:
         raise EncoderUnavailable(f"The mini encoder cannot run: {entry.missing}. {mini_weights.WAYS_OUT}")
-
-
-def _clip_entries() -> list[EncoderEntry]:
-    from argus_fiftyone.encoders.clip import loading as clip
-
-    return clip.list_entries()

@@ -52,6 +52,11 @@ class MethodEntry:
     problem: str = ""
 
 
+def method_names() -> list[str]:
+    """The names of all methods, the default first; loads none of them."""
+    return [*BUILT_IN, *(point.name for point in entry_points(group=GROUP))]
+
+
 def list_methods() -> list[MethodEntry]:
     """All methods that can be named here, the default first."""
     return [_entry(name, place, "built in") for name, place in BUILT_IN.items()] + [

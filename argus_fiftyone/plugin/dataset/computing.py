@@ -221,10 +221,10 @@ def _standing(done: int, total: int, failed: int) -> str:
 
 
 def load_encoder(settings: Settings) -> Any:
-    """The encoder that the settings name."""
-    from argus_fiftyone.encoders import registry  # torch: seconds, only where heatmaps are made
+    """The encoder that the settings' method needs."""
+    from argus_fiftyone.methods import registry  # brings torch: seconds, only where heatmaps are made
 
-    return registry.load_encoder(settings.encoder, settings.device)
+    return registry.encoder_for(settings)
 
 
 def compare_pairs(

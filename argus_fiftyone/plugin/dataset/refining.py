@@ -152,7 +152,7 @@ def _commonest(decided: list[_Decided]) -> str:
 def _settings(dataset: Dataset, heatmap_field: str) -> Settings:
     for record in (run_record(dataset, key) for key in list_runs(dataset)):
         if heatmap_field in record["bases"]:
-            return Settings(**record["settings"])
+            return Settings.from_record(record["settings"])
     return Settings()
 
 

@@ -111,6 +111,11 @@ def _settings(dataset: Dataset, field: str, threshold: float) -> list[tuple[str,
     record = _record(dataset, field)
     if record is None:
         return [("heatmaps", field), ("threshold", f"{threshold:g}"), ("argus", __version__)]
-    plain = {**record["settings"], "threshold": f"{threshold:g}", "encoder": record["encoder"]}
+    plain = {
+        **record["settings"],
+        "threshold": f"{threshold:g}",
+        "encoder": record["encoder"],
+        "method": record["method"],
+    }
     made = {"computed": f"{record['timestamp']:%Y-%m-%d %H:%M} UTC", **record["versions"]}
     return [(name, str(value)) for name, value in {**plain, **made}.items()]

@@ -50,6 +50,7 @@ def start_run(
         "queries": list(queries or []),
         "refined": list(refined),
         "encoder": encoder,
+        "method": settings.method,
         "threshold": settings.threshold,
         "thresholds": dict.fromkeys(bases(key, queries), settings.threshold),
         "applying": {},
@@ -80,7 +81,8 @@ def run_record(dataset: Dataset, key: str) -> dict[str, Any]:
         )
     info = dataset.get_run_info(key)
     record = {name: value for name, value in vars(info.config).items() if not name.startswith("_")}
-    return {**record, "key": key, "timestamp": info.timestamp}
+    # Runs of 0.1.0 name no method: there was one.
+    return {"method": Settings.method, **record, "key": key, "timestamp": info.timestamp}
 
 
 def update_run(dataset: Dataset, key: str, **changes: Any) -> None:

@@ -87,6 +87,7 @@ class ComputeChangeHeatmaps(ArgusOperator):
         encoder: str = Settings.encoder,
         threshold: float = Settings.threshold,
         resolution: int = Settings.resolution,
+        method: str = Settings.method,
         refined: bool = False,
         overwrite: bool = False,
         delegate: bool = False,
@@ -96,6 +97,7 @@ class ComputeChangeHeatmaps(ArgusOperator):
         """Compute under `run_key`; returns the run's record, or None when delegated.
 
         Args:
+            method: a name as `argus methods` lists it, or "package.module:Class".
             queries: one or several; none asks each pair's own `query` field.
             refined: use what reviewers taught by `refine_query`.
             before_slice, after_slice: once, for groups whose slices have names that do not say
@@ -103,6 +105,7 @@ class ComputeChangeHeatmaps(ArgusOperator):
         """
         dataset = samples._root_dataset
         params = {"run_key": run_key, "queries": "; ".join(parse_queries(queries)), "encoder": encoder}
+        params["method"] = method
         self.call(
             samples,
             delegate,

@@ -27,7 +27,8 @@ def show_run(ctx: Any, dataset: Dataset, key: str) -> Any:
     record = run_record(dataset, key)
     failed = f", **{record['failed']} failed** (see `{record['bases'][0]}_error`)" if record["failed"] else ""
     flagged = f"**{flagged_count(dataset, key)} of {record['pairs']} pairs flagged**"
-    told = f"{flagged} at a threshold of {thresholds_told(record)}, with {record['encoder']}{failed}."
+    by = f"{record['method']} with {record['encoder']}"
+    told = f"{flagged} at a threshold of {thresholds_told(record)}, by {by}{failed}."
     outputs = types.Object()
     outputs.md(f"{told}\n\n{NEXT_STEPS}", name="told")
     return _show(ctx, outputs, f"Run {key} is done", {})
