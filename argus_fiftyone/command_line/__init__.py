@@ -10,7 +10,7 @@ import sys
 import typer
 
 from argus_fiftyone.command_line.comparing import compare, demo, evaluate, run
-from argus_fiftyone.command_line.listing import doctor, encoders, link, methods
+from argus_fiftyone.command_line.listing import doctor, encoders, link, methods, query
 
 app = typer.Typer(
     help="Show what changed between two pictures, but only the change you asked about.",
@@ -18,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (compare, run, evaluate, encoders, methods, demo, link, doctor):
+for command in (compare, run, evaluate, encoders, methods, query, demo, link, doctor):
     app.command()(command)
 
 

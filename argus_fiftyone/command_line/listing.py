@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Annotated
+
 import typer
 
 from argus_fiftyone.command_line.options import usage
@@ -25,6 +28,13 @@ def methods() -> None:
         chosen = " (default)" if number == 0 else ""
         told = entry.problem or f"{entry.paper}\n    needs {entry.needs}"
         typer.echo(f"{entry.name}{chosen}\n    {told}\n    {entry.origin}")
+
+
+def query(text: Annotated[str, typer.Argument(help='The words, e.g. "a missing screw".')]) -> None:
+    """Print one JSON line: how the words are read."""
+    from argus_fiftyone.text.query import parse_query
+
+    typer.echo(json.dumps(parse_query(text).as_record(), ensure_ascii=False))
 
 
 def doctor() -> None:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from argus_fiftyone.text.prompts import negative_prompts, positive_prompts
 from argus_fiftyone.text.vocabulary import (
@@ -51,6 +52,17 @@ class Query:
     def is_open(self) -> bool:
         """Whether any change is wanted, so that there is nothing to put to the encoder."""
         return not self.things
+
+    def as_record(self) -> dict[str, Any]:
+        """How the words are read, as plain values."""
+        return {
+            "text": self.text,
+            "direction": self.direction,
+            "things": list(self.things),
+            "state": self.state,
+            "place": self.place,
+            "prompts": {"for": list(self.positive), "against": list(self.negative)},
+        }
 
     @cached_property
     def positive(self) -> tuple[str, ...]:
