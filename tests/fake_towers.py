@@ -12,9 +12,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from argus_fiftyone.encoders.protocol import ImageFeatures
-from argus_fiftyone.methods.common.posterior import relevance_by_prompts
-from argus_fiftyone.text.query import Query
+from argus_fiftyone.encoders.protocol import FeatureKind, ImageFeatures
 
 CELL = 16
 WORDS = 8
@@ -24,73 +22,62 @@ class FakeTowers:
     """Cells are blocks of 4 × 4 pixel means; words are seeded by their letters.
 
     Attributes:
-        pictures: how many pictures were encoded.
-        batches: how many pictures each call had.
-        texts: how many prompts were encoded.
+        pictures: how many images were encoded.
+        batches: how many images each call had.
+        texts: how many prompts were read, each once.
         scale: stands for the weights.
     """
 
     note = "fake towers, for tests"
+    family = fingerprint = "fake"
     cell = CELL
     temperature = 10.0
-    level_weights = (1.0, 1.0)
-    places = None
+    device = torch.device("cpu")
 
     def __init__(
         self, name: str = "fake", delay: float = 0.0, log: Path | None = None, scale: float = 0.0
     ) -> None:
         self.name, self.delay, self.log, self.scale = name, delay, log, scale
+        self.one_by_one = False
         self.pictures, self.texts, self.batches = 0, 0, []
         self.read: dict[str, torch.Tensor] = {}
         self.counting = threading.Lock()
 
-    def encode_images(self, pictures: Sequence[np.ndarray]) -> list[ImageFeatures]:
-        if any((picture == 13).all() for picture in pictures):
+    def encode_images(
+        self, images: Sequence[np.ndarray], kinds: frozenset[FeatureKind]
+    ) -> list[ImageFeatures]:
+        if any((image == 13).all() for image in images):
             raise RuntimeError("this encoder fears the number 13")
         time.sleep(self.delay)
         with self.counting:
-            # The cache's own look at one small picture is not counted.
-            self.pictures += sum(picture.shape != (4 * CELL, 4 * CELL, 3) for picture in pictures)
-            self.batches.append(len(pictures))
+            # The cache's own look at one small image is not counted.
+            self.pictures += sum(image.shape != (4 * CELL, 4 * CELL, 3) for image in images)
+            self.batches.append(len(images))
         if self.log:
             with self.log.open("a") as log:
-                log.write("".join("." for _ in pictures))
-        return [_features(picture, self.scale) for picture in pictures]
+                log.write("".join("." for _ in images))
+        return [_features(image, self.scale, kinds) for image in images]
 
     def encode_text(self, prompts: Sequence[str]) -> torch.Tensor:
-        self.texts += len(prompts)
-        if not prompts:
-            return torch.zeros(0, WORDS)
-        seeds = [np.random.default_rng(list(prompt.encode())) for prompt in prompts]
-        vectors = np.stack([seed.standard_normal(WORDS, np.float32) for seed in seeds])
-        return functional.normalize(torch.from_numpy(vectors), dim=-1)
-
-    def describe(self, before: ImageFeatures, after: ImageFeatures) -> tuple[torch.Tensor, torch.Tensor]:
-        return before.text_aligned, after.text_aligned
-
-    def relevance(self, cells: torch.Tensor, query: Query) -> torch.Tensor:
-        return relevance_by_prompts(cells, [query], self._read_once, self.temperature)[0]
-
-    def read_queries(self, queries: Sequence[Query]) -> None:
-        pass
-
-    def _read_once(self, prompts: Sequence[str]) -> torch.Tensor:
         for prompt in prompts:
             if prompt not in self.read:
-                self.read[prompt] = self.encode_text([prompt])[0]
-        return torch.stack([self.read[prompt] for prompt in prompts])
+                self.texts += 1
+                vector = np.random.default_rng(list(prompt.encode())).standard_normal(WORDS, np.float32)
+                self.read[prompt] = functional.normalize(torch.from_numpy(vector), dim=-1)
+        return torch.stack([self.read[prompt] for prompt in prompts]) if prompts else torch.zeros(0, WORDS)
 
-    def understands(self, texts: Sequence[str]) -> float:
-        return 0.8 if any(text.strip() for text in texts) else 0.0
+    def text_support(self, texts: Sequence[str]) -> list[float]:
+        return [0.8 if text.strip() else 0.0 for text in texts]
 
 
-def _features(picture: np.ndarray, scale: float) -> ImageFeatures:
-    pixels = torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float() / 255
+def _features(image: np.ndarray, scale: float, kinds: frozenset[FeatureKind]) -> ImageFeatures:
+    pixels = torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 255
     blocks = functional.avg_pool2d(pixels, 4)
     fine = functional.pixel_unshuffle(blocks, 2)[0].permute(1, 2, 0)
     coarse = functional.pixel_unshuffle(blocks, 4)[0].permute(1, 2, 0)
-    aligned = functional.normalize(coarse[..., :WORDS] - coarse[..., :WORDS].mean() + 1e-3 + scale, dim=-1)
-    return ImageFeatures((fine, coarse), aligned, functional.normalize(aligned.mean(dim=(0, 1)), dim=0))
+    dense = functional.normalize(coarse[..., :WORDS] - coarse[..., :WORDS].mean() + 1e-3 + scale, dim=-1)
+    whole = functional.normalize(dense.mean(dim=(0, 1)), dim=0)
+    return ImageFeatures((fine, coarse), dense if "dense" in kinds else None, whole)
 
 
 def write_scenes(folder: Path, count: int, side: int = 96) -> Path:

@@ -11,6 +11,7 @@ from surfaces import PASTED, compress, draw_surface, move, paste_object, relight
 
 from argus_fiftyone.registration.align import REGISTERED_MATCH, align
 from argus_fiftyone.registration.local_correlation import local_match
+from argus_fiftyone.registration.motion_models import find_flow
 
 TILTED = np.array([[1.02, 0.03, -6.0], [-0.02, 0.99, 9.0], [4e-5, -3e-5, 1.0]])
 
@@ -181,3 +182,10 @@ def test_the_match_is_blind_to_light(gain: float):
 def test_the_match_tells_one_scene_from_another(surface):
     assert local_match(surface, draw_surface(31)) < REGISTERED_MATCH
     assert local_match(surface, surface) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("size", [(16, 128), (8, 128), (31, 384), (128, 16)])
+def test_a_strip_too_narrow_for_flow_is_left_without(size: tuple[int, int]):
+    """OpenCV reads beyond such images, which ended the whole process."""
+    before, after = np.random.default_rng(0).integers(0, 256, (2, *size), np.uint8)
+    assert find_flow(before, after, np.ones(size, bool)) is None

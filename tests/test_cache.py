@@ -20,9 +20,9 @@ from fake_towers import FakeTowers, write_scenes
 from argus_fiftyone.encoders.clip.loading import load_clip
 from argus_fiftyone.engine import cache as module
 from argus_fiftyone.engine.batch import compare_pairs
-from argus_fiftyone.engine.result import PairResult
 from argus_fiftyone.engine.cache import CachedEncoder, FeatureCache, evidence_entry, evidence_of
 from argus_fiftyone.engine.features import Evidence, weigh
+from argus_fiftyone.engine.result import PairResult
 from argus_fiftyone.io.images import read_image
 from argus_fiftyone.io.pair_list import Pair, read_pairs
 from argus_fiftyone.io.png import write_png

@@ -7,13 +7,13 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from tiny_clip import register, scene
+from tiny_clip import dense_of, register, scene
 from torch import nn
 
+from argus_fiftyone.encoders import device as processor
 from argus_fiftyone.encoders.clip import backend as clip_arithmetic
 from argus_fiftyone.encoders.clip.backend import PLAIN, TOLERANCE, OneDnn, quickest
 from argus_fiftyone.encoders.clip.loading import load_clip
-from argus_fiftyone.encoders.protocol import device as processor
 
 CPU = torch.device("cpu")
 
@@ -91,9 +91,9 @@ def test_a_tower_sees_the_same_either_way_and_after_a_cast(tmp_path: Path, model
     encoder._by = encoder._text_by = PLAIN
     encoder._texts.clear()
     (plain,) = encoder.encode_images([scene(48, 40)])
-    assert (quick.text_aligned - plain.text_aligned).abs().max() < 1e-5
+    assert (dense_of(quick) - dense_of(plain)).abs().max() < 1e-5
     assert (words - encoder.encode_text(["a scratch", "a missing screw"])).abs().max() < 1e-5
-    assert (cast.text_aligned * plain.text_aligned).sum(dim=-1).min() > 0.99
+    assert (dense_of(cast) * dense_of(plain)).sum(dim=-1).min() > 0.99
 
 
 @pytest.mark.parametrize(

@@ -6,16 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_clip import GOLDEN, PROMPTS, golden_features, register, scene
+from tiny_clip import GOLDEN, PROMPTS, dense_of, golden_features, register, scene
 
+from argus_fiftyone.encoders import device as processor
 from argus_fiftyone.encoders.clip import checks as clip_checks
 from argus_fiftyone.encoders.clip.encoder import ClipEncoder
 from argus_fiftyone.encoders.clip.loading import load_clip
 from argus_fiftyone.encoders.clip.names import RANDOM_NOTE
 from argus_fiftyone.encoders.device import has_fast_bf16
 from argus_fiftyone.encoders.protocol import Encoder, ImageFeatures
-from argus_fiftyone.encoders.protocol import device as processor
-from argus_fiftyone.text.query import parse_query
+from argus_fiftyone.methods.protocol import QueryBatch
+from argus_fiftyone.text.query import Query, parse_query
 
 pytestmark = pytest.mark.clip_towers
 
@@ -31,7 +32,7 @@ def tiny(tiny_name: str) -> ClipEncoder:
 
 
 def all_cells(features: ImageFeatures) -> list[torch.Tensor]:
-    return [*features.visual, features.text_aligned, features.picture]
+    return [*features.levels, dense_of(features), features.image]
 
 
 def test_it_is_an_encoder_that_says_its_weights_are_random(tiny: ClipEncoder):
@@ -50,9 +51,9 @@ def test_features_equal_the_golden_file(tmp_path: Path):
 
 def test_a_picture_need_not_be_square(tiny: ClipEncoder):
     features = tiny.encode_images([scene(24, 72)])[0]
-    assert features.text_aligned.shape == (3, 9, 24)
-    assert [tuple(level.shape) for level in features.visual] == [(3, 9, 32)] * 2
-    assert features.picture.shape == (24,)
+    assert dense_of(features).shape == (3, 9, 24)
+    assert [tuple(level.shape) for level in features.levels] == [(3, 9, 32)] * 2
+    assert features.image.shape == (24,)
 
 
 def test_every_cell_has_unit_length_and_is_an_ordinary_float32_tensor(tiny: ClipEncoder):
@@ -74,8 +75,8 @@ def test_features_do_not_depend_on_the_other_pictures_of_the_batch(tiny: ClipEnc
 
 def test_different_pictures_have_different_features(tiny: ClipEncoder):
     first, second = tiny.encode_images([scene(48, 40, 1), scene(48, 40, 2)])
-    assert (first.text_aligned - second.text_aligned).abs().max() > 1e-2
-    assert (first.picture - second.picture).abs().max() > 1e-2
+    assert (dense_of(first) - dense_of(second)).abs().max() > 1e-2
+    assert (first.image - second.image).abs().max() > 1e-2
 
 
 def test_moving_a_thing_by_one_patch_moves_its_features_by_one_cell(tiny: ClipEncoder):
@@ -99,19 +100,19 @@ def test_the_four_attentions_are_finite_and_differ(tiny_name: str):
     for attention in ("kk", "vv", "qq", "v"):
         encoder = load_clip(tiny_name, "cpu", precision="fp32", attention=attention)
         features = encoder.encode_images([scene(48, 40)])[0]
-        assert features.text_aligned.isfinite().all()
+        assert dense_of(features).isfinite().all()
         maps[attention] = features
     for one in maps:
         for other in maps:
-            gap = (maps[one].text_aligned - maps[other].text_aligned).abs().max()
+            gap = (dense_of(maps[one]) - dense_of(maps[other])).abs().max()
             assert gap > 1e-3 or one == other
-        assert torch.equal(maps[one].picture, maps["kk"].picture) or one == "qq"
-        assert (maps[one].picture - maps["kk"].picture).abs().max() < 1e-6
+        assert torch.equal(maps[one].image, maps["kk"].image) or one == "qq"
+        assert (maps[one].image - maps["kk"].image).abs().max() < 1e-6
 
 
 def test_the_prior_can_be_left_out(tiny_name: str, tiny: ClipEncoder):
     without = load_clip(tiny_name, "cpu", precision="fp32", sigma=0)
-    one, other = (e.encode_images([scene(48, 40)])[0].text_aligned for e in (tiny, without))
+    one, other = (dense_of(e.encode_images([scene(48, 40)])[0]) for e in (tiny, without))
     assert (one - other).abs().max() > 1e-4
     assert tiny.fingerprint != without.fingerprint
 
@@ -119,7 +120,7 @@ def test_the_prior_can_be_left_out(tiny_name: str, tiny: ClipEncoder):
 def test_random_weights_are_the_same_every_time_and_leave_the_global_seed_alone(tiny_name: str):
     state = torch.random.get_rng_state()
     first, second = (load_clip(tiny_name, "cpu", precision="fp32") for _ in range(2))
-    a, b = (e.encode_images([scene(32, 32)])[0].text_aligned for e in (first, second))
+    a, b = (dense_of(e.encode_images([scene(32, 32)])[0]) for e in (first, second))
     assert torch.equal(a, b)
     assert torch.equal(torch.random.get_rng_state(), state)
 
@@ -226,8 +227,13 @@ def test_queries_put_together_find_what_each_finds_alone(tiny: ClipEncoder):
     (features,) = tiny.encode_images([scene(32, 48)])
     weighed = replace(parse_query("a dent in the plate"), log_weights={"blur": 4.0, "a dent": -2.0})
     queries = [parse_query("a missing screw"), parse_query("a crack in the road or a chip"), weighed]
-    together = tiny.relevance_of_each(features.text_aligned, queries)
+
+    def posterior(*asked: Query) -> torch.Tensor:
+        batch = QueryBatch(asked, torch.ones(len(asked)), tiny.encode_text, tiny.temperature)
+        return batch.posterior(dense_of(features).flatten(0, 1)[None])[0]
+
+    together = posterior(*queries)
     for found, query in zip(together, queries, strict=True):
-        torch.testing.assert_close(found, tiny.relevance(features.text_aligned, query), atol=1e-6, rtol=0)
-    plain = tiny.relevance(features.text_aligned, replace(weighed, log_weights={}))
+        torch.testing.assert_close(found, posterior(query)[0], atol=1e-6, rtol=0)
+    plain = posterior(replace(weighed, log_weights={}))[0]
     assert not torch.allclose(together[2], plain, atol=1e-3)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_clip import register, scene
+from tiny_clip import dense_of, register, scene
 from torch.nn import functional
 
 from argus_fiftyone.encoders.clip import encoder as clip_encoder
@@ -61,7 +61,7 @@ def test_blending_tiles_of_a_local_tower_gives_what_the_whole_gives():
 def seams(tiny: ClipEncoder) -> float:
     """How much larger the step to the next cell is where a tile begins than one cell before and after."""
     pictures = [scene(224, 896, seed) for seed in range(3)]
-    cells = torch.cat([features.visual[0] for features in tiny.encode_images(pictures)])
+    cells = torch.cat([features.levels[0] for features in tiny.encode_images(pictures)])
     step = (cells[:, 1:] - cells[:, :-1]).norm(dim=-1).mean(dim=0)
     borders = torch.tensor([start // tiny.cell for start in tile_starts(896, 224, tiny.cell)][1:])
     return float(step[borders - 1].mean() / ((step[borders - 2] + step[borders]) / 2).mean())
@@ -80,8 +80,8 @@ def test_a_picture_up_to_the_limit_is_seen_whole(tiny: ClipEncoder, monkeypatch:
     picture = scene(48, 64)
     whole = tiny.encode_images([picture])[0]
     monkeypatch.setattr(clip_encoder, "LARGEST_WHOLE", 64)
-    assert torch.equal(tiny.encode_images([picture])[0].text_aligned, whole.text_aligned)
-    assert tiny.encode_images([picture])[0].visual[0].shape == whole.visual[0].shape
+    assert torch.equal(dense_of(tiny.encode_images([picture])[0]), dense_of(whole))
+    assert tiny.encode_images([picture])[0].levels[0].shape == whole.levels[0].shape
 
 
 def test_tiles_see_what_the_whole_is_too_small_for():

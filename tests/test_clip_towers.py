@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_clip import register, scene
+from tiny_clip import dense_of, register, scene
 
 from argus_fiftyone.encoders.clip.checks import check_walk
 from argus_fiftyone.encoders.clip.encoder import ClipEncoder
@@ -64,7 +64,7 @@ def test_the_plain_path_equals_the_model_itself(tmp_path: Path, tower: str):
     pictures = [scene(height, width, seed) for seed in range(3)]
     theirs = encoder.model.visual(encoder._pixels(pictures))
     theirs = theirs[0] if isinstance(theirs, tuple) else theirs
-    ours = torch.stack([f.picture for f in encoder.encode_images(pictures)])
+    ours = torch.stack([f.image for f in encoder.encode_images(pictures)])
     assert (ours - theirs / theirs.norm(dim=-1, keepdim=True)).abs().max() < 1e-6
 
 
@@ -131,7 +131,7 @@ def test_open_clips_own_attention_class_is_read_like_torchs(tmp_path: Path):
         for kind in ("custom", "default")
     )
     assert type(custom.model.visual.transformer.resblocks[0].attn).__name__ == "Attention"
-    a, b = (encoder.encode_images([scene(48, 32)])[0].text_aligned for encoder in (custom, plain))
+    a, b = (dense_of(encoder.encode_images([scene(48, 32)])[0]) for encoder in (custom, plain))
     assert torch.equal(a, b)
 
 

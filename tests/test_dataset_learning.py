@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from argus_fiftyone.methods.common.posterior import relevance_by_prompts
 from fakes import SPOT, FakeEncoder, compare_by_pixels, write_list
 
 from argus_fiftyone.encoders.protocol import ImageFeatures
 from argus_fiftyone.feedback.conformal import TooFewDecisionsError
 from argus_fiftyone.feedback.region_features import region_cells, similarities
 from argus_fiftyone.io.png import write_png
-from argus_fiftyone.methods.common.posterior import relevance_by_prompts
 from argus_fiftyone.plugin.dataset.calibrating import calibrate_from_reviews, decided_scores
 from argus_fiftyone.plugin.dataset.computing import compute_heatmaps
 from argus_fiftyone.plugin.dataset.imports import ImportReport, import_pairs, rows_of_csv

@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+
+from argus_fiftyone.encoders.protocol import ImageFeatures
 
 GOLDEN = Path(__file__).parent / "golden" / "clip_tiny.npz"
 PROMPTS = ["a scratch", "a photo of a metal plate without any screw", "new"]
@@ -43,6 +46,12 @@ def scene(height: int, width: int, seed: int = 0) -> np.ndarray:
     return picture.astype(np.uint8)
 
 
+def dense_of(features: ImageFeatures) -> torch.Tensor:
+    """The cells that text can be held against, which a CLIP encoder always gives."""
+    assert features.dense is not None
+    return features.dense
+
+
 def golden_features(folder: Path) -> dict[str, np.ndarray]:
     """Features of a fixed picture and fixed prompts under every attention variant."""
     from argus_fiftyone.encoders.clip.loading import load_clip
@@ -51,9 +60,9 @@ def golden_features(folder: Path) -> dict[str, np.ndarray]:
     for attention in ("kk", "vv", "qq", "v"):
         encoder = load_clip(name, "cpu", attention=attention, precision="fp32", sigma=2.0)
         features = encoder.encode_images([scene(48, 64)])[0]
-        found[f"text_aligned_{attention}"] = features.text_aligned.numpy()
-    found |= {f"visual_{i}": level.numpy() for i, level in enumerate(features.visual)}
-    return found | {"picture": features.picture.numpy(), "text": encoder.encode_text(PROMPTS).numpy()}
+        found[f"dense_{attention}"] = dense_of(features).numpy()
+    found |= {f"level_{i}": level.numpy() for i, level in enumerate(features.levels)}
+    return found | {"image": features.image.numpy(), "text": encoder.encode_text(PROMPTS).numpy()}
 
 
 if __name__ == "__main__":

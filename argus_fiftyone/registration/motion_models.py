@@ -31,6 +31,8 @@ FLOW_SIGMA = 0.06
 FLOW_MOST = 0.0125
 """The longest flow believed, as a share of the long side: what moved further is a change, not parallax."""
 FLOW_RETURN_ERROR = 0.7
+FLOW_SMALLEST_SIDE = 32
+"""Pixels; patches of 8 at a quarter of the size must fit, or OpenCV reads beyond the picture and crashes."""
 LEAST_BELIEVED = 0.1
 """Share of the picture that must have a believed flow."""
 
@@ -158,6 +160,8 @@ def find_flow(before: np.ndarray, after: np.ndarray, in_view: np.ndarray) -> np.
     Source:
         Dense inverse search (Kroeger et al., ECCV 2016); belief and averaging are ours.
     """
+    if min(after.shape) < FLOW_SMALLEST_SIDE:
+        return None
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     still = np.zeros((*after.shape, 2), np.float32)
     flow = search.calc(after, before, still.copy())

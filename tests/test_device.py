@@ -6,7 +6,8 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
-from argus_fiftyone.encoders.transfers import to_device
+
+from argus_fiftyone.encoders.device import to_device
 
 
 def test_on_a_processor_nothing_is_copied():
