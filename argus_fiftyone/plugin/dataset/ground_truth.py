@@ -27,9 +27,10 @@ from argus_fiftyone.plugin.dataset.model_evaluations import (
 )
 from argus_fiftyone.plugin.dataset.runs import threshold_of
 from argus_fiftyone.plugin.dataset.slices import after_slice
-from argus_fiftyone.plugin.dataset.thresholds import check_threshold, threshold_heatmaps
+from argus_fiftyone.plugin.dataset.thresholds import threshold_heatmaps
 from argus_fiftyone.plugin.dataset.truths import TruthRule, belongs_to_query, share_truth, truth_rule
 from argus_fiftyone.plugin.labels import read_evidence, read_segmentation
+from argus_fiftyone.settings import check
 
 CHUNK = 50
 
@@ -104,7 +105,7 @@ def evaluate_heatmaps(
             masks belong to another query.
     """
     dataset = samples._root_dataset
-    check_threshold(threshold)
+    check("threshold", threshold)
     _check_fields(dataset, heatmap_field, truth_field)
     rule = truth_rule(dataset, heatmap_field, shared_truth)
     tally = Tally(heatmap_field, truth_field, threshold, rule)

@@ -34,6 +34,7 @@ from argus_fiftyone.plugin.labels import (
     write_segmentation,
 )
 from argus_fiftyone.runs.files import changed_share
+from argus_fiftyone.settings import check
 
 CHUNK = 50
 
@@ -51,7 +52,7 @@ def threshold_heatmaps(samples: Samples, field: str, threshold: float) -> Iterat
         SignLostError: if the direction of the changes cannot be told; regions stay as they are.
     """
     dataset = samples._root_dataset
-    check_threshold(threshold)
+    check("threshold", threshold)
     _check_heatmaps(dataset, field)
     folder, query = _home(dataset, field)
     begin_threshold(dataset, field, threshold)
@@ -79,12 +80,6 @@ def _check_heatmaps(dataset: Dataset, field: str) -> None:
         raise ValueError(
             f"{dataset.name!r} has no heatmap field {field!r}; compute heatmaps or choose another"
         )
-
-
-def check_threshold(threshold: float) -> None:
-    """Raise unless it lies in (0, 1]."""
-    if not 0 < threshold <= 1:
-        raise ValueError(f"threshold must be above 0 and at most 1, got {threshold}")
 
 
 def _threshold_field(

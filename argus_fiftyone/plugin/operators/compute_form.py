@@ -19,6 +19,7 @@ from argus_fiftyone.plugin.operators.forms import (
     may_ask_slices,
     parse_queries,
     refuse,
+    refuse_out_of_range,
 )
 from argus_fiftyone.plugin.operators.runs import describe_run
 from argus_fiftyone.settings import Settings
@@ -152,9 +153,7 @@ def _ask_numbers(ctx: Any, inputs: types.Object) -> None:
         label="Resolution",
         description="Long side in pixels at which pictures are compared; more finds smaller things, slower",
     )
-    given = ctx.params.get("resolution")
-    if given is not None and not 64 <= int(given) <= 4096:
-        refuse(resolution, "The resolution must be 64 to 4096 pixels.")
+    refuse_out_of_range(resolution, "resolution", ctx.params.get("resolution"))
 
 
 def _ask_advanced(ctx: Any, inputs: types.Object) -> None:

@@ -20,6 +20,7 @@ from argus_fiftyone.plugin.dataset.slices import (
     slice_names,
 )
 from argus_fiftyone.plugin.labels import label_fields
+from argus_fiftyone.settings import RANGES, check
 
 
 def refuse(prop: types.Property, message: str) -> None:
@@ -123,10 +124,18 @@ def ask_threshold(inputs: types.Object, default: float, value: Any, name: str = 
         default=default,
         required=True,
         label="Threshold",
-        description="Evidence from which a change counts: above 0, at most 1",
+        description=f"Evidence from which a change counts: {RANGES['threshold'][1]}",
     )
-    if value is not None and not 0 < float(value) <= 1:
-        refuse(prop, "The threshold must be above 0 and at most 1.")
+    refuse_out_of_range(prop, "threshold", value)
+
+
+def refuse_out_of_range(prop: types.Property, name: str, value: Any) -> None:
+    """Mark a field whose value lies outside the range of its setting; an empty one is not refused."""
+    try:
+        if value is not None:
+            check(name, float(value))
+    except ValueError as error:
+        refuse(prop, f"{str(error).capitalize()}.")
 
 
 def ask_new_key(
