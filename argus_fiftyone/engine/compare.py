@@ -6,7 +6,7 @@ One walk serves one pair, a thousand, the App and Ray; `batch` only says on whic
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -26,9 +26,9 @@ from argus_fiftyone.engine.observation import Observation
 from argus_fiftyone.engine.regions import Region, find_regions, main_direction
 from argus_fiftyone.engine.result import Comparison
 from argus_fiftyone.engine.workers import in_pieces, keep_freed_memory, one_core, side_by_side
-from argus_fiftyone.io.images import fitted_size, resize
+from argus_fiftyone.io.images import ImageError, fitted_size, resize
 from argus_fiftyone.io.maps import MAP_ERROR, SmoothMap
-from argus_fiftyone.methods.protocol import Evidence, Method, QueryBatch
+from argus_fiftyone.methods.protocol import Evidence, Method, PairBatch, QueryBatch, Tensors
 from argus_fiftyone.registration.registered_pair import RegisteredPair, at_encoding_size, read_for
 from argus_fiftyone.settings import Settings
 from argus_fiftyone.text.query import Query, parse_query
@@ -52,6 +52,7 @@ class Walk:
         keep_freed_memory()
         self.method, self.encoder, self.settings = method, method.encoder, settings
         self.features = CachedEncoder(self.encoder, method.needs.features, cache)
+        self.fitted: Tensors = {}
         self._curve = curve_of(method, self.encoder.family)
         self._support: dict[str, float] = {}
 
@@ -65,11 +66,27 @@ class Walk:
         (old, _), (new, size) = sides
         return at_encoding_size(old, new, self.encoder.cell, self.settings.resolution, size).aligned()
 
+    def fit(self, pairs: Iterable[tuple[Picture, Picture]]) -> None:
+        """Let a method that learns from a run see its pairs, (before, after) each, one after the other.
+
+        Pairs that cannot be read are left out here; comparing them will say why.
+        """
+        if self.method.needs.fit != "none":
+            self.fitted = self.method.fit(self._batches(pairs))
+
+    def _batches(self, pairs: Iterable[tuple[Picture, Picture]]) -> Iterator[PairBatch]:
+        for before, after in pairs:
+            try:
+                registered = self.register(before, after)
+            except ImageError:
+                continue
+            yield pair_batch([registered], self.features, self.method.needs)
+
     def observe(self, pairs: Sequence[RegisteredPair]) -> list[Observation]:
         """The visual half: encode pairs of one size in one call, and keep what the method observes."""
         batch = pair_batch(pairs, self.features, self.method.needs)
         with one_core():  # small products: where sums are shared out, some processors round them otherwise
-            observed = self.method.observe(batch, {})
+            observed = self.method.observe(batch, self.fitted)
         return [
             Observation(
                 tensors={name: tensor[number : number + 1] for name, tensor in observed.items()},
@@ -155,6 +172,7 @@ def compare_images(
     shown = after if isinstance(after, np.ndarray) else Path(after)
 
     def whole() -> list[Comparison]:
+        walk.fit([(before, after)])
         (observed,) = walk.observe([walk.register(before, after)])
         return [replace(comparison, after=shown) for comparison in walk.compare(observed, queries)]
 

@@ -34,8 +34,8 @@ class Needs:
         text: whether it reads words; without, every query shows the same and query support is 0.
         pixels: whether it wants the registered images themselves.
         references: how many before images it compares with.
-        fit: what it learns from before the first pair: nothing, normal images, or all unlabelled
-            after images of the run.
+        fit: what it learns from before the first pair: nothing, the normal (before) images of the
+            run, or all unlabelled images of the run. The engine shows it the run's pairs.
         encoders: families of encoders it runs on; "*" stands for any.
     """
 

@@ -254,7 +254,8 @@ def run_pairs(
     with RunFolder(folder, pairs, settings, encoder, queries, overwrite) as run:
         kept, hidden = len(pairs) - len(run.unfinished), None if progress is None else not progress
         with tqdm(total=len(pairs), initial=kept, unit="pair", disable=hidden) as bar:
-            outcomes = compare_pairs(run.unfinished, encoder, settings, queries, batch=batch, cache=cache)
+            how = {"batch": batch, "cache": cache, "fit_on": pairs}
+            outcomes = compare_pairs(run.unfinished, encoder, settings, queries, **how)
             for outcome in outcomes:
                 run.add(outcome)
                 bar.update()

@@ -23,7 +23,7 @@ from argus_fiftyone.encoders.protocol import Encoder
 from argus_fiftyone.engine.batch import compare_pairs
 from argus_fiftyone.engine.cache import FeatureCache, code_identity
 from argus_fiftyone.io.pair_list import Pair
-from argus_fiftyone.methods.registry import encoder_for
+from argus_fiftyone.methods.registry import encoder_for, method_class
 from argus_fiftyone.runs.folder import RunFolder, RunFolderError, map_packers, write_maps
 from argus_fiftyone.runs.journal import score_rows
 from argus_fiftyone.settings import Settings
@@ -71,6 +71,8 @@ def run_on_ray(
         RunFolderError: if Ray is missing or unreachable, the folder cannot take this run, or a
             worker has another version of Argus; the message says which.
     """
+    if method_class(settings.method).needs.fit != "none":
+        raise RunFolderError(f"{settings.method} learns from the whole run: leave out --ray")
     _connect(address)
     settings = replace(settings, encoder=encoder.name)  # "auto" must mean the same on every machine
     with RunFolder(folder, pairs, settings, encoder, queries, overwrite) as run:
