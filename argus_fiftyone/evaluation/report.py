@@ -149,7 +149,7 @@ def _by_both_names(figures: Mapping[str, Any]) -> dict[str, Any]:
     return kept | {before: figures[name] for name, before in NAMES_BEFORE.items() if name in figures}
 
 
-def _without_nan(value):
+def _without_nan(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_nan(item) for key, item in value.items()}
     if isinstance(value, list):

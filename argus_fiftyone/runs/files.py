@@ -85,6 +85,7 @@ class RunFiles:
 
     @property
     def settings(self) -> Settings:
+        """What the run was made with; see `Settings.from_record`."""
         return Settings.from_record(self.record["settings"])
 
     def outcomes(self, pairs: Iterable[Pair]) -> Iterator[StoredResult]:
