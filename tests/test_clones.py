@@ -18,7 +18,7 @@ from small_runs import after, compute, imported
 from argus_fiftyone.feedback.conformal import Goal
 from argus_fiftyone.io.png import write_png
 from argus_fiftyone.plugin.dataset.calibrating import calibrate_from_reviews
-from argus_fiftyone.plugin.dataset.folders import OWNED
+from argus_fiftyone.plugin.dataset.folders import OWNED, is_used_elsewhere
 from argus_fiftyone.plugin.dataset.ground_truth import evaluate_heatmaps
 from argus_fiftyone.plugin.dataset.reviews import review_pairs
 from argus_fiftyone.plugin.dataset.runs import delete_run, rename_run, run_record, update_run
@@ -162,8 +162,10 @@ def test_the_original_leaves_the_files_that_a_clone_still_shows(dataset: Any, re
     theirs = folder_of(dataset)
     remove(dataset, "k")
     assert read_heatmap(after(copy, "k")["a"]).max() > 0.6
+    assert is_used_elsewhere(dataset, theirs)
     assert (theirs / OWNED).exists()
     copy.delete()
+    assert not is_used_elsewhere(dataset, theirs)
 
 
 def test_a_folder_of_which_nobody_knows_the_owner_is_neither_written_to_nor_deleted(dataset: Any):

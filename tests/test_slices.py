@@ -105,6 +105,27 @@ def test_words_that_nobody_knows_are_asked_for_and_never_guessed(tmp_path: Path)
     assert folders(paired) == {("before", "after")}
 
 
+def test_a_person_may_mean_known_words_the_other_way_round(tmp_path: Path):
+    flat = flat_dataset(tmp_path, "bad", "good")
+    asked = {"source": "flat", "key_field": "part", "role_field": "side"}
+    shown = form("import_pairs", flat, **asked, before_value="bad")["roles"].view.label
+    assert shown == "'bad' read as before, 'good' as after; e.g. before a.png, after a.png"
+    del asked["source"]
+    paired = operator("import_pairs")("paired roles", samples=flat, **asked, before_value="bad")
+    assert folders(paired) == {("before", "after")}
+
+
+def test_a_yes_or_no_field_is_asked_for_and_a_first_picture_alone_stops_nobody(tmp_path: Path):
+    flat = flat_dataset(tmp_path, False, True)
+    flat.delete_samples([flat.first().id])
+    asked = {"source": "flat", "key_field": "part", "role_field": "side"}
+    assert "'False', 'True'" in faults(form("import_pairs", flat, **asked))["before_value"]
+    assert not faults(form("import_pairs", flat, **asked, before_value="False"))
+    del asked["source"]
+    paired = operator("import_pairs")("paired roles", samples=flat, **asked, before_value=False)
+    assert (folders(paired), paired.count()) == ({("before", "after")}, 3)
+
+
 def test_tags_may_tell_before_from_after(tmp_path: Path):
     flat = flat_dataset(tmp_path, "x", "y")
     flat.match({"side": "x"}).tag_samples(["before", "night"])

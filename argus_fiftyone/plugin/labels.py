@@ -5,7 +5,7 @@ sign, and treats 0 as nothing. So the picture it gets is the evidence |h| in 8 b
 and the signed map lies beside it in 16 bits; the regions carry the direction in words.
 
 FiftyOne moves only that picture when a dataset is exported. So the picture holds the sign,
-too, in a chunk of its own that browsers and picture libraries skip: about 1 KB.
+too, in a chunk of its own that browsers and picture libraries skip: some hundred bytes.
 """
 
 from __future__ import annotations

@@ -29,6 +29,8 @@ from argus_fiftyone.plugin.operators.forms import ask_slices, blocked, keep_slic
 
 MOST_VALUES = 100
 """So many values of a field are offered to choose from."""
+FEW_VALUES = 8
+"""Among so few a person may say what is before, even where the words say it: they may be meant otherwise."""
 
 SOURCES = {
     "csv": "A CSV list (id, before, after, and optionally query, mask, label)",
@@ -84,8 +86,8 @@ class ImportPairs(ArgusOperator):
         query: str = "",
         overwrite: bool = False,
         delegate: bool = False,
-        before_value: str | None = None,
-        after_value: str | None = None,
+        before_value: Any = None,
+        after_value: Any = None,
         before_slice: str | None = None,
         after_slice: str | None = None,
     ) -> Dataset | None:
@@ -99,7 +101,8 @@ class ImportPairs(ArgusOperator):
         """
         source = "csv" if csv else "folders" if before else "slices" if before_slice else "flat"
         texts = {"csv": csv, "before": before, "after": after, "masks": masks}
-        texts |= {"before_value": before_value, "after_value": after_value}
+        values = {"before_value": before_value, "after_value": after_value}
+        texts |= {name: None if value is None else str(value) for name, value in values.items()}
         texts |= {"before_slice": before_slice, "after_slice": after_slice}
         fields = {"key_field": key_field, "role_field": role_field, "query": query, "overwrite": overwrite}
         self.call(samples, delegate, source=source, name=name, **texts, **fields)
@@ -142,7 +145,7 @@ def _rows(ctx: Any) -> PairRows:
             _needed(params, "before"), _needed(params, "after"), params.get("masks"), query
         )
     fields = _needed(params, "key_field"), _needed(params, "role_field")
-    return rows_of_flat(ctx.view, *fields, query, params.get("before_value"), params.get("after_value"))
+    return rows_of_flat(ctx.view, *fields, query, *_said(ctx))
 
 
 def _needed(params: dict[str, Any], name: str) -> str:
@@ -187,25 +190,42 @@ def _ask_flat(ctx: Any, inputs: types.Object) -> None:
 
 
 def _ask_roles(ctx: Any, inputs: types.Object, flat: Samples, role_field: str) -> None:
-    """Tell how the field's values are read; ask where they do not say it."""
-    said = ctx.params.get("before_value"), ctx.params.get("after_value")
+    """Tell how the field's values are read; ask where they do not say it, and let a person differ."""
+    said, unknown = _said(ctx), ""
     try:
         roles_of(flat, role_field)
     except ImportPairsError as fault:
-        values = [str(value) for value in flat.distinct(role_field)[:MOST_VALUES]]
-        asked = ("before_value", "after_value") if len(values) > 2 else ("before_value",)
-        for name in asked:
-            label = f"Value of {role_field} that means {name.removesuffix('_value')}"
-            prop = inputs.enum(name, values, label=label, view=types.DropdownView())
-            if ctx.params.get(name) is None:
-                refuse(prop, f"{fault}.")
-        if None in said[: len(asked)]:
-            return
+        unknown = f"{fault}."
+    values = [str(value) for value in flat.distinct(role_field)[:MOST_VALUES]]
+    if unknown or any(said) or len(values) <= FEW_VALUES:
+        _ask_values(inputs, role_field, values, said, unknown)
+    if unknown and None in said[: 2 if len(values) > 2 else 1]:
+        return
     try:
         told = roles_of(flat, role_field, *said).told
         inputs.view("roles", types.Notice(label=told + _one_pair(ctx, flat, role_field)))
     except ImportPairsError as fault:
         blocked(inputs, str(fault))
+
+
+def _said(ctx: Any) -> tuple[str | None, str | None]:
+    return ctx.params.get("before_value") or None, ctx.params.get("after_value") or None
+
+
+def _ask_values(
+    inputs: types.Object, role_field: str, values: list[str], said: tuple[str | None, ...], unknown: str
+) -> None:
+    """A choice for before, and for after where two values do not settle it."""
+    for side, given in list(zip(("before", "after"), said, strict=True))[: 2 if len(values) > 2 else 1]:
+        prop = inputs.enum(
+            f"{side}_value",
+            values,
+            label=f"Value of {role_field} that means {side}",
+            description="" if unknown else "Empty: as told below",
+            view=types.DropdownView(),
+        )
+        if unknown and given is None:
+            refuse(prop, unknown)
 
 
 def _one_pair(ctx: Any, flat: Samples, role_field: str) -> str:
@@ -214,8 +234,10 @@ def _one_pair(ctx: Any, flat: Samples, role_field: str) -> str:
     if key_field not in ctx.dataset.get_field_schema(flat=True):
         return ""
     same = flat.match(F(key_field) == first.get_field(key_field))
-    said = ctx.params.get("before_value"), ctx.params.get("after_value")
-    rows = rows_of_flat(same, key_field, role_field, "", *said).rows
+    try:
+        rows = rows_of_flat(same, key_field, role_field, "", *_said(ctx)).rows
+    except ImportPairsError:  # the first picture stands alone
+        return ""
     return f"; e.g. before {rows[0].pair.before.name}, after {rows[0].pair.after.name}" if rows else ""
 
 
