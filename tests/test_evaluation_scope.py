@@ -230,6 +230,8 @@ def test_masks_that_a_person_says_mark_the_query_too_are_used_everywhere(dataset
     list(evaluate_heatmaps(dataset, "k", 0.5))
     with pytest.raises(NoTruthError, match="their masks belong to “a spot”"):
         list(evaluate_heatmaps(dataset, "k", 0.5, shared_truth=False))
+    assert {count.truth for count in count_scores(dataset, "k").scored} == {""}
+    assert evaluation_scope(dataset, "k")["stale"]  # type: ignore[index]
 
 
 def test_pairs_of_other_queries_are_left_out_and_counted(dataset: Any):
