@@ -8,6 +8,7 @@ from argus_fiftyone.evaluation.figures import OUTCOMES
 from argus_fiftyone.plugin.dataset.fields import Dataset, Samples, evaluation_key
 from argus_fiftyone.plugin.dataset.runs import list_runs, run_record, threshold_of
 from argus_fiftyone.plugin.dataset.slices import after_slice
+from argus_fiftyone.plugin.dataset.truths import belongs_to_query, truth_rule
 
 METHOD = "argus_evaluation"
 WHOLE = "whole data set"
@@ -95,8 +96,11 @@ def _staleness(dataset: Dataset, report: dict[str, Any]) -> str:
         return "measured by Argus 0.1.0, which did not note on which pairs; evaluate again"
     if (stands := threshold_of(dataset, field)) != measured:
         return f"measured at {measured:g}, the run stands at {stands:g}; evaluate again"
-    computed = [r["timestamp"] for r in map(_record(dataset), list_runs(dataset)) if field in r["bases"]]
-    if any(time > report["timestamp"] for time in computed):
+    said = belongs_to_query(report["truth"]) and truth_rule(dataset, field).shared != report["shared_truth"]
+    if said:
+        return "it was said since whether the pairs' masks mark this query, too; evaluate again"
+    records = [run_record(dataset, key) for key in list_runs(dataset)]
+    if any(r["timestamp"] > report["timestamp"] for r in records if field in r["bases"]):
         return "the run was computed anew since; evaluate again"
     if dataset.has_sample_field(field):
         there = after_slice(dataset).exists(field).count()
@@ -105,10 +109,6 @@ def _staleness(dataset: Dataset, report: dict[str, Any]) -> str:
                 f"measured when {in_pairs(report['heatmaps'])} had heatmaps, now {there} do; evaluate again"
             )
     return ""
-
-
-def _record(dataset: Dataset) -> Any:
-    return lambda key: run_record(dataset, key)
 
 
 METRICS = {

@@ -129,7 +129,9 @@ def _measured(row: dict[str, Any], rule: TruthRule, threshold: float) -> dict[st
     told: dict[str, Any] = {"threshold": threshold, QUERY: row[QUERY] if rule.asked is None else rule.asked}
     if not rule.holds(row[QUERY]):
         told[CHANGE] = None
-    if row["outcome"] and row["score"] is not None:
+    if not rule.outcome_holds(row[QUERY]):
+        told["outcome"] = None
+    elif row["outcome"] and row["score"] is not None:
         told["outcome"] = outcome_of(row["score"], row["outcome"] in CHANGED, threshold)
     return told
 

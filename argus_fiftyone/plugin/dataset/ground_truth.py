@@ -58,6 +58,7 @@ class Tally:
             "truth": self.truth,
             "threshold": self.threshold,
             "asked": self.rule.told,
+            "shared_truth": self.rule.shared,
             **asdict(self.measured.figures(self.threshold)),
             "skipped": self.skipped[:100],
             "skipped_pairs": len(self.skipped),
@@ -108,13 +109,13 @@ def evaluate_heatmaps(
     check("threshold", threshold)
     _check_fields(dataset, heatmap_field, truth_field)
     rule = truth_rule(dataset, heatmap_field, shared_truth)
+    share_truth(dataset, rule)
     tally = Tally(heatmap_field, truth_field, threshold, rule)
     view = after_slice(samples).exists(heatmap_field)
     written: dict[str, dict[str, Any]] = {}
     yield from _measure(view, tally, written)
     if not tally.measured.scores:
         raise NoTruthError(_missing_truth(tally))
-    share_truth(dataset, rule)
     heatmaps, whole = len(written), after_slice(dataset).exists(heatmap_field).count()
     part = heatmaps < whole
     scope = {"part": part, "target": target if part else WHOLE, "heatmaps": whole}

@@ -13,15 +13,14 @@ from typing import Any
 import fiftyone as fo
 from fiftyone import ViewField as F
 
-from argus_fiftyone.plugin.dataset.fields import CHANGE, Dataset, RunFields, Samples
+from argus_fiftyone.plugin.dataset.fields import Dataset, RunFields, Samples
 from argus_fiftyone.plugin.dataset.runs import list_runs, run_queries, run_record, threshold_of
 from argus_fiftyone.plugin.dataset.slices import after_slice
-from argus_fiftyone.plugin.dataset.truths import truth_holds
+from argus_fiftyone.plugin.dataset.truths import TRUTHS, known_truth
 from argus_fiftyone.plugin.labels import DECISIONS
 
 BINS = 1000
 POINTS = 200
-TRUTHS = ("", "change", "nochange")
 REVIEWS = ("", *DECISIONS)
 
 
@@ -90,15 +89,13 @@ FAILED, NEITHER = -2, -1
 def count_scores(samples: Samples, base: str) -> Counts:
     """The pairs counted per bin, truth and decision, in one aggregation.
 
-    `change` counts as truth only where the run asked the pair's own query, see `truths`.
+    Truth is what `truths.known_truth` knows.
     """
     names = RunFields.of(base)
     flat = after_slice(samples)
     # 1e-9: a score written as 0.57 is 569.999… thousandths in binary, and belongs to bin 570
     scaled = (F(names.score) * BINS + 1e-9).floor()
-    truth, holds = _position(flat, CHANGE, TRUTHS), truth_holds(flat, base)
-    truth = truth if holds is None else holds.if_else(truth, 0)
-    code = scaled * 16 + truth * 4 + _position(flat, names.review, REVIEWS)
+    code = scaled * 16 + known_truth(flat, base) * 4 + _position(flat, names.review, REVIEWS)
     unscored: Any = NEITHER
     if flat.has_sample_field(names.error):
         unscored = (F(names.error) != None).if_else(FAILED, NEITHER)  # noqa: E711 - for the database

@@ -13,9 +13,9 @@ from bson import ObjectId
 from fiftyone import ViewField as F
 from fiftyone.core.expressions import ViewExpression
 
-from argus_fiftyone.plugin.dataset.fields import CHANGE, PAIR_ID, QUERY, RunFields, Samples
+from argus_fiftyone.plugin.dataset.fields import PAIR_ID, QUERY, RunFields, Samples
 from argus_fiftyone.plugin.dataset.slices import after_slice
-from argus_fiftyone.plugin.dataset.truths import truth_holds
+from argus_fiftyone.plugin.dataset.truths import TRUTHS, known_truth
 from argus_fiftyone.plugin.labels import DECISIONS
 
 RANKINGS = {
@@ -69,18 +69,15 @@ def order_of(samples: Samples, base: str, ranking: str, threshold: float) -> Ord
     if samples.has_sample_field(names.review):
         undecided = scored & ~F(names.review).is_in(list(DECISIONS))
         decided = {decision: scored & (F(names.review) == decision) for decision in DECISIONS}
-    judged = scored
-    if (
-        ranking in ("false_alarms", "missed")
-        and (holds := truth_holds(after_slice(samples), base)) is not None
-    ):
-        judged = scored & holds
+    truth: Any = F(names.score)  # looked up for the orders that ask for it alone: it takes a query or two
+    if ranking in ("false_alarms", "missed"):
+        truth = known_truth(after_slice(samples), base)
     orders = {
         "open": Order(undecided, score, all=scored),
         "strongest": Order(scored, score),
         "uncertain": Order(undecided, (score - threshold).abs(), 1, all=scored),
-        "false_alarms": Order(judged & (score >= threshold) & (F(CHANGE) == "nochange"), score),
-        "missed": Order(judged & (score < threshold) & (F(CHANGE) == "change"), score, 1),
+        "false_alarms": Order(scored & (score >= threshold) & (truth == TRUTHS.index("nochange")), score),
+        "missed": Order(scored & (score < threshold) & (truth == TRUTHS.index("change")), score, 1),
         "quiet": Order(scored & (score < threshold), score),
         "flagged": Order(scored & (score >= threshold), score),
         **{decision: Order(members, score) for decision, members in decided.items()},
