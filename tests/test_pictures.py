@@ -27,7 +27,6 @@ from argus_fiftyone.io.maps import (
     MAP_ERROR,
     MAP_GRAIN,
     MAP_STEPS,
-    MAP_STEPS,
     MAP_ZERO,
     ROWS_PER_CELL,
     SmoothMap,
