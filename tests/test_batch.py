@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 from fake_towers import FakeTowers, write_scenes
+from walks import compared
 
 from argus_fiftyone.engine.batch import compare_pairs
-from argus_fiftyone.engine.compare import compare_files
 from argus_fiftyone.io.pair_list import Pair, read_pairs
 from argus_fiftyone.io.png import write_png
 from argus_fiftyone.settings import Settings
@@ -27,7 +27,7 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> list[Pair]:
 
 
 def alone(pair: Pair):
-    return compare_files(pair.before, pair.after, pair.query, FakeTowers(), SETTINGS)[1]
+    return compared(pair.before, pair.after, [pair.query], FakeTowers(), SETTINGS)[0]
 
 
 @pytest.mark.parametrize("batch", [1, 3, 8])

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import diskcache
@@ -16,18 +17,19 @@ import pytest
 import tiny_clip
 import torch
 from fake_towers import FakeTowers, write_scenes
+from walks import walk_of
 
 from argus_fiftyone.encoders.clip.loading import load_clip
+from argus_fiftyone.encoders.protocol import FeatureKind
 from argus_fiftyone.engine import cache as module
 from argus_fiftyone.engine.batch import compare_pairs
-from argus_fiftyone.engine.cache import CachedEncoder, FeatureCache, evidence_entry, evidence_of
-from argus_fiftyone.engine.features import Evidence, weigh
+from argus_fiftyone.engine.cache import FeatureCache
+from argus_fiftyone.engine.cached_encoder import CachedEncoder
+from argus_fiftyone.engine.observation import Observation, PairStore
 from argus_fiftyone.engine.result import PairResult
 from argus_fiftyone.io.images import read_image
 from argus_fiftyone.io.pair_list import Pair, read_pairs
 from argus_fiftyone.io.png import write_png
-from argus_fiftyone.methods.common.distances import Difference
-from argus_fiftyone.registration.registered_pair import prepare_files
 from argus_fiftyone.settings import Settings
 from argus_fiftyone.text.query import parse_query
 
@@ -128,23 +130,47 @@ def test_changed_code_between_files_and_evidence_is_not_mistaken(pairs, cache, m
     assert not found
 
 
-def test_every_field_of_evidence_survives_the_cache(pairs, cache):
-    encoder = FakeTowers()
-    prepared = prepare_files(pairs[0].before, pairs[0].after, encoder.cell, SETTINGS.resolution)
-    old, new = encoder.encode_images(prepared.pictures)
-    seen = prepared.after.copy()
-    seen.setflags(write=False)
-    # As of a picture compared with itself: two fields hold one tensor, two one picture.
-    place = torch.rand(3, 4, 5)
-    evidence = dataclasses.replace(
-        weigh(prepared, old, new, encoder), looked=(place, place), pictures=(seen, seen)
-    )
-    cache.put("key", *evidence_entry(evidence))
-    entry = cache.get("key")
-    assert entry
-    back = evidence_of(entry, torch.device("cpu"))
-    for field in dataclasses.fields(Evidence):
-        assert_equal(getattr(back, field.name), getattr(evidence, field.name))
+def test_every_field_of_an_observation_survives_the_cache(pairs, cache):
+    walk = walk_of(FakeTowers(), SETTINGS)
+    (seen,) = walk.observe([walk.register(pairs[0].before, pairs[0].after)])
+    # As of an image compared with itself: two names hold one tensor.
+    place = torch.rand(1, 4, 5)
+    observed = dataclasses.replace(seen, tensors={**seen.tensors, "one": place, "other": place})
+    store = PairStore(walk, cache)
+    store.put("key", observed)
+    back = store.get("key")
+    assert back is not None
+    for field in dataclasses.fields(Observation):
+        assert_equal(getattr(back, field.name), getattr(observed, field.name))
+
+
+def test_a_cached_observation_says_what_the_pair_itself_says(pairs, cache):
+    walk = walk_of(FakeTowers(), SETTINGS)
+    store, (pair, *_) = PairStore(walk, cache), pairs
+    (seen,) = walk.observe([walk.register(pair.before, pair.after)])
+    key = store.key(pair)
+    assert key
+    assert store.get(key) is None
+    store.put(key, seen)
+    back = store.get(key)
+    assert back
+    queries = ["a new spot", "", "a missing bolt"]
+    for one, other in zip(walk.compare(seen, queries), walk.compare(back, queries), strict=True):
+        assert np.array_equal(one.heatmap, other.heatmap)
+        assert (one.score, one.direction, one.warp) == (other.score, other.direction, other.warp)
+
+
+def test_another_method_version_resolution_or_file_is_not_mistaken(pairs, cache, monkeypatch):
+    walk = walk_of(FakeTowers(), SETTINGS)
+    keys = {PairStore(walk, cache).key(pairs[0]), PairStore(walk, cache).key(pairs[1])}
+    keys.add(PairStore(walk_of(FakeTowers(), Settings(resolution=160)), cache).key(pairs[0]))
+    monkeypatch.setattr(type(walk.method), "version", 99)
+    keys.add(PairStore(walk, cache).key(pairs[0]))
+    monkeypatch.setattr(type(walk.method), "name", "another")
+    keys.add(PairStore(walk, cache).key(pairs[0]))
+    assert len(keys) == 5
+    gone = Pair("gone", pairs[0].before, pairs[0].after.with_name("gone.png"))
+    assert PairStore(walk, cache).key(gone) is None
 
 
 def assert_equal(found, expected) -> None:
@@ -155,9 +181,10 @@ def assert_equal(found, expected) -> None:
     elif isinstance(expected, tuple):
         for one, other in zip(found, expected, strict=True):
             assert_equal(one, other)
-    elif isinstance(expected, Difference):
-        assert_equal(found.after_novelty, expected.after_novelty)
-        assert_equal(found.before_novelty, expected.before_novelty)
+    elif isinstance(expected, dict):
+        assert found.keys() == expected.keys()
+        for name in expected:
+            assert_equal(found[name], expected[name])
     elif isinstance(expected, np.ndarray):
         np.testing.assert_array_equal(found, expected)
     else:
@@ -197,12 +224,40 @@ def test_features_come_back_in_the_layout_they_had(cache):
     assert_equal(entry[0]["x"], tensor)
 
 
-def test_remembered_prompts_are_what_the_encoder_says():
-    prompts = ["a dog", "a cat", "a dog"]
-    remembering = CachedEncoder(FakeTowers())
-    remembering.encode_text(["a cat"])
-    assert torch.equal(remembering.encode_text(prompts), FakeTowers().encode_text(prompts))
-    assert remembering.encode_text([]).shape == (0, 8)
+KINDS: frozenset[FeatureKind] = frozenset({"levels", "dense"})
+
+
+def noise(count: int) -> list[np.ndarray]:
+    return list(np.random.default_rng(0).integers(0, 256, (count, 96, 128, 3), np.uint8))
+
+
+def test_an_image_is_encoded_once_and_comes_back_as_it_was(cache):
+    towers, (first, second) = FakeTowers(), noise(2)
+    remembering = CachedEncoder(towers, KINDS, cache)
+    seen = remembering.encode_images([first, second, first])
+    assert towers.pictures == 2
+    again = CachedEncoder(FakeTowers(), KINDS, cache).encode_images([first, second, first])
+    for one, other in zip(seen, again, strict=True):
+        assert_equal(one.levels, other.levels)
+        assert_equal(one.dense, other.dense)
+        assert_equal(one.image, other.image)
+
+
+def test_features_of_other_kinds_are_not_mistaken(cache):
+    (image,) = noise(1)
+    (without,) = CachedEncoder(FakeTowers(), frozenset({"levels"}), cache).encode_images([image])
+    (with_dense,) = CachedEncoder(FakeTowers(), KINDS, cache).encode_images([image])
+    assert without.dense is None
+    assert with_dense.dense is not None
+
+
+def test_two_threads_that_want_one_image_encode_it_once(cache):
+    towers, images = FakeTowers(delay=0.1), noise(1) * 4
+    remembering = CachedEncoder(towers, KINDS, cache)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda image: remembering.encode_images([image])[0], images))
+    assert towers.pictures == 1
+    assert all(torch.equal(one.image, found[0].image) for one in found)
 
 
 def test_the_budget_holds_and_the_oldest_go_first(tmp_path):

@@ -119,10 +119,20 @@ def test_neighbours_of_opposite_sign_are_two_regions():
     assert {region.direction for region in find_regions(heatmap, flat(), 0.5)} == {"appeared", "disappeared"}
 
 
-def test_specks_are_dropped():
-    heatmap = flat((0.9, 5, 5, 8, 8))
-    assert find_regions(heatmap, flat(), 0.5) == []
-    assert len(find_regions(heatmap, flat(), 0.5, smallest=9)) == 1
+def test_specks_are_dropped_but_for_the_strongest():
+    heatmap = flat((0.8, 5, 5, 8, 8), (-0.7, 20, 20, 23, 23), (0.9, 40, 40, 50, 50))
+    (region,) = find_regions(heatmap, flat(), 0.5)
+    assert region.score == pytest.approx(0.9)
+    assert len(find_regions(heatmap, flat(), 0.5, smallest=9)) == 3
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_what_is_flagged_has_a_region_however_small(sign: int):
+    heatmap = flat((0.9 * sign, 5, 5, 8, 8), (0.6 * sign, 40, 40, 50, 50), (-0.7 * sign, 20, 20, 23, 23))
+    strong, weak = find_regions(heatmap, flat(), 0.5)
+    assert (strong.area, weak.area) == (9, 100)
+    assert strong.direction == ("appeared" if sign > 0 else "disappeared")
+    assert find_regions(flat((0.49, 5, 5, 8, 8)), flat(), 0.5) == []
 
 
 def test_evidence_on_both_sides_is_change_in_place():

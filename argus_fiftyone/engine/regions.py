@@ -62,11 +62,12 @@ def find_regions(
         heatmap: signed evidence [rows, cols] in [-1, 1].
         changed: the share of the evidence that is change in place, in [0, 1], on any grid.
         threshold: in (0, 1].
-        smallest: regions of fewer pixels are dropped.
+        smallest: regions of fewer pixels are dropped, but for that of the strongest pixel: what is
+            flagged has a region.
     """
     regions, threshold = [], threshold - LEVEL_ERROR
-    lowest, highest, *_ = cv2.minMaxLoc(heatmap)
-    for sign, strongest in ((1, highest), (-1, -lowest)):
+    lowest, highest, *places = cv2.minMaxLoc(heatmap)
+    for sign, strongest, (col, row) in ((-1, -lowest, places[0]), (1, highest, places[1])):
         if strongest < threshold:
             continue
         # Components of a whole large map would cost more than all else an answer takes.
@@ -78,9 +79,10 @@ def find_regions(
         count, labels, stats, _ = cv2.connectedComponentsWithStatsWithAlgorithm(
             part, 8, cv2.CV_32S, cv2.CCL_BBDT
         )
+        kept = labels[row - first_row, col - first_col] if strongest >= max(highest, -lowest) else 0
         for index in range(1, count):
             left, top, width, height, area = (int(v) for v in stats[index])
-            if area < smallest:
+            if area < smallest and index != kept:
                 continue
             mask = labels[top : top + height, left : left + width] == index
             left, top = left + first_col, top + first_row

@@ -69,15 +69,16 @@ class SmoothMap:
         cells += np.uint16(MAP_GRAIN // 2)
         drawn = cv2.resize(cells, (width, height // self.repeats), interpolation=cv2.INTER_LINEAR)
         np.bitwise_and(drawn, np.uint16(MAP_ZERO + strongest), out=drawn)
-        self._raise_peak(drawn)
+        # Whole grains may lie beyond the strongest cell.
+        np.clip(drawn, MAP_ZERO - abs(self.peak), MAP_ZERO + abs(self.peak), out=drawn)
+        drawn[self._peak_place(drawn.shape)] = MAP_ZERO + self.peak
         return drawn
 
-    def _raise_peak(self, drawn: np.ndarray) -> None:
-        """Bring the strongest pixels of the strongest sign to the strongest cell's level, in place."""
-        if not self.peak:
-            return
-        lowest, highest, *_ = cv2.minMaxLoc(drawn)
-        drawn[drawn == (highest if self.peak > 0 else lowest)] = MAP_ZERO + self.peak
+    def _peak_place(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """(row, col) of the pixel in a map of that shape in which the middle of the strongest cell lies."""
+        place = np.unravel_index((self.cells if self.peak > 0 else -self.cells).argmax(), self.cells.shape)
+        sides = zip(place, self.cells.shape, shape, strict=True)
+        return tuple(int((number + 0.5) / cells * pixels) for number, cells, pixels in sides)
 
     def levels(self) -> np.ndarray:
         """As `rows`, uint16 [height, width]."""

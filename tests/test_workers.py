@@ -9,11 +9,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from argus_fiftyone.engine import workers as cores
+from argus_fiftyone.encoders.pieces import Once, done_by, independent
+from argus_fiftyone.engine import workers
 from argus_fiftyone.engine.workers import (
-    Once,
     free_cores,
     in_pieces,
+    keep_freed_memory,
     one_core,
     one_core_threads,
     side_by_side,
@@ -73,14 +74,42 @@ def test_a_thread_with_one_core_does_all_itself():
 
 
 @pytest.mark.usefixtures("two_threads")
-def test_what_a_gpu_computes_is_asked_for_in_turn():
-    assert side_by_side([where, where], on_cpu=False) == [where(), where()]
+def test_small_work_keeps_to_one_core_and_gives_the_others_back():
+    with one_core():
+        assert where()[0] == 1
+    assert torch.get_num_threads() == 2
+    with pytest.raises(ValueError, match="no such level"), one_core():
+        raise ValueError("no such level")
+    assert torch.get_num_threads() == 2
 
 
 @pytest.mark.usefixtures("two_threads")
-def test_small_work_keeps_to_one_core_and_gives_the_others_back():
-    assert one_core()(where)()[0] == 1
-    assert torch.get_num_threads() == 2
+def test_independent_works_run_in_turn_until_someone_offers_to_share_them():
+    assert independent([where, where]) == [where(), where()]
+    handed: list[int] = []
+
+    def in_reverse(works):
+        handed.append(len(works))
+        return [work() for work in reversed(works)][::-1]
+
+    with done_by(in_reverse):
+        assert independent([lambda: 1, lambda: 2]) == [1, 2]
+        assert independent([lambda: 3]) == [3]
+    assert independent([lambda: 4, lambda: 5]) == [4, 5]
+    assert handed == [2]
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_within_a_work_in_pieces_idle_cores_take_what_is_independent():
+    meeting = threading.Barrier(2, timeout=60)
+
+    def large() -> list[tuple[int, str]]:
+        return independent([lambda: (meeting.wait(), *where())[1:]] * 2)
+
+    pieces = in_pieces(large)
+    assert [threads for threads, _ in pieces] == [1, 1]
+    assert len({name for _, name in pieces}) == 2
+    assert independent([where, where]) == [where(), where()], "afterwards in turn again"
 
 
 @pytest.mark.usefixtures("two_threads")
@@ -129,7 +158,6 @@ def test_works_within_works_come_back_in_order():
 @pytest.mark.usefixtures("two_threads")
 def test_free_cores_are_those_that_works_would_run_on():
     assert free_cores() == 2
-    assert free_cores(on_cpu=False) == 1
     assert side_by_side([free_cores, free_cores]) == [2, 2]
     with one_core_threads(1, "lane") as lane:
         assert lane.submit(free_cores).result() == 1
@@ -145,15 +173,15 @@ def test_of_work_in_pieces_an_idle_core_takes_its_part():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc is told, and other systems have none")
 def test_the_c_library_takes_every_wish_about_freed_memory(monkeypatch: pytest.MonkeyPatch):
-    library, answers = cores.ctypes.CDLL(None), []
+    library, answers = workers.ctypes.CDLL(None), []
     if not hasattr(library, "mallopt"):
         pytest.skip("this C library has no mallopt")
     heard = SimpleNamespace(mallopt=lambda *wish: answers.append(library.mallopt(*wish)))
-    monkeypatch.setattr(cores.ctypes, "CDLL", lambda _: heard)
-    cores.keep_freed_memory()
+    monkeypatch.setattr(workers.ctypes, "CDLL", lambda _: heard)
+    keep_freed_memory()
     assert answers == [1, 1, 1]
 
 
 def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(cores.ctypes, "CDLL", lambda _: SimpleNamespace())
-    cores.keep_freed_memory()
+    monkeypatch.setattr(workers.ctypes, "CDLL", lambda _: SimpleNamespace())
+    keep_freed_memory()
