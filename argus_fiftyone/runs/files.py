@@ -25,7 +25,7 @@ class RunFilesError(ArgusError, ValueError):
 
 @dataclass(frozen=True)
 class StoredComparison:
-    """An `answers.Comparison` as far as a run folder keeps it; maps to 1/32767."""
+    """An `engine.result.Comparison` as far as a run folder keeps it; maps to 1/32767."""
 
     query: str
     heatmap: np.ndarray
@@ -44,7 +44,7 @@ class StoredComparison:
 
 @dataclass(frozen=True)
 class StoredResult:
-    """A `batch.PairResult` read from a run folder."""
+    """A `engine.result.PairResult` read from a run folder."""
 
     pair: Pair
     comparisons: list[StoredComparison] = field(default_factory=list)

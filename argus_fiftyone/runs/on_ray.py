@@ -57,7 +57,7 @@ def run_on_ray(
 ) -> int:
     """Compare pairs on a Ray cluster; the number of pairs that failed.
 
-    Writes what `run_folder.run_pairs` writes, and scores.parquet besides.
+    Writes what `folder.run_pairs` writes, and scores.parquet besides.
 
     Args:
         encoder: names the run in its record; the workers load their own.

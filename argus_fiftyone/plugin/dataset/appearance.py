@@ -28,7 +28,7 @@ BESIDE = (
 
 
 HEATMAP_COLOUR = "#e63c28"
-"""As `results.APPEARED`: the App draws evidence in one colour, whatever its sign."""
+"""As `engine.overlay.APPEARED`: the App draws evidence in one colour, whatever its sign."""
 
 REGION_COLOUR = "#ffe14d"
 
