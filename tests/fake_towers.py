@@ -12,9 +12,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from argus_fiftyone.encoders.protocol import ImageFeatures
-from argus_fiftyone.methods.common.posterior import relevance_by_prompts
-from argus_fiftyone.text.query import Query
+from argus_fiftyone.encoders.protocol import FeatureKind, ImageFeatures
 
 CELL = 16
 WORDS = 8
@@ -31,31 +29,37 @@ class FakeTowers:
     """
 
     note = "fake towers, for tests"
+    family = "fake"
     cell = CELL
     temperature = 10.0
-    level_weights = (1.0, 1.0)
-    places = None
+    one_by_one = True
+    device = torch.device("cpu")
 
     def __init__(
         self, name: str = "fake", delay: float = 0.0, log: Path | None = None, scale: float = 0.0
     ) -> None:
         self.name, self.delay, self.log, self.scale = name, delay, log, scale
         self.pictures, self.texts, self.batches = 0, 0, []
-        self.read: dict[str, torch.Tensor] = {}
         self.counting = threading.Lock()
 
-    def encode_images(self, pictures: Sequence[np.ndarray]) -> list[ImageFeatures]:
-        if any((picture == 13).all() for picture in pictures):
+    @property
+    def fingerprint(self) -> str:
+        return str(self.scale)
+
+    def encode_images(
+        self, images: Sequence[np.ndarray], kinds: frozenset[FeatureKind] = frozenset()
+    ) -> list[ImageFeatures]:
+        if any((image == 13).all() for image in images):
             raise RuntimeError("this encoder fears the number 13")
         time.sleep(self.delay)
         with self.counting:
             # The cache's own look at one small picture is not counted.
-            self.pictures += sum(picture.shape != (4 * CELL, 4 * CELL, 3) for picture in pictures)
-            self.batches.append(len(pictures))
+            self.pictures += sum(image.shape != (4 * CELL, 4 * CELL, 3) for image in images)
+            self.batches.append(len(images))
         if self.log:
             with self.log.open("a") as log:
-                log.write("".join("." for _ in pictures))
-        return [_features(picture, self.scale) for picture in pictures]
+                log.write("".join("." for _ in images))
+        return [_features(image, self.scale) for image in images]
 
     def encode_text(self, prompts: Sequence[str]) -> torch.Tensor:
         self.texts += len(prompts)
@@ -65,23 +69,8 @@ class FakeTowers:
         vectors = np.stack([seed.standard_normal(WORDS, np.float32) for seed in seeds])
         return functional.normalize(torch.from_numpy(vectors), dim=-1)
 
-    def describe(self, before: ImageFeatures, after: ImageFeatures) -> tuple[torch.Tensor, torch.Tensor]:
-        return before.text_aligned, after.text_aligned
-
-    def relevance(self, cells: torch.Tensor, query: Query) -> torch.Tensor:
-        return relevance_by_prompts(cells, [query], self._read_once, self.temperature)[0]
-
-    def read_queries(self, queries: Sequence[Query]) -> None:
-        pass
-
-    def _read_once(self, prompts: Sequence[str]) -> torch.Tensor:
-        for prompt in prompts:
-            if prompt not in self.read:
-                self.read[prompt] = self.encode_text([prompt])[0]
-        return torch.stack([self.read[prompt] for prompt in prompts])
-
-    def understands(self, texts: Sequence[str]) -> float:
-        return 0.8 if any(text.strip() for text in texts) else 0.0
+    def text_support(self, texts: Sequence[str]) -> list[float]:
+        return [0.8 if text.strip() else 0.0 for text in texts]
 
 
 def _features(picture: np.ndarray, scale: float) -> ImageFeatures:

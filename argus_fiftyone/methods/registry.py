@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 BUILT_IN = {
     "argus": "argus_fiftyone.methods.argus:Argus",
     "clip_difference": "argus_fiftyone.methods.clip_difference:ClipDifference",
+    "clip_similarity": "argus_fiftyone.methods.clip_difference:ClipSimilarity",
     "nearest_neighbour": "argus_fiftyone.methods.nearest_neighbour:NearestNeighbour",
     "text_only": "argus_fiftyone.methods.text_only:TextOnly",
     "pixel_difference": "argus_fiftyone.methods.pixel_difference:PixelDifference",
@@ -70,11 +72,13 @@ def load_method(name: str, encoder: Encoder | None) -> Method:
     made = method_class(name)
     if encoder is None and needs_encoder(name):
         raise MethodUnavailable(f"{name} reads an encoder's features, so it needs one: pass --encoder")
-    method = made(encoder)
-    if encoder and "*" not in method.needs.encoders and encoder.family not in method.needs.encoders:
-        families = ", ".join(method.needs.encoders)
-        raise MethodUnavailable(f"{name} runs on encoders of the family {families}, not on {encoder.name}")
-    return method
+    families = made.needs.encoders
+    # Before it is built, since it may ask the encoder for what only its own family has.
+    if encoder and "*" not in families and encoder.family not in families:
+        raise MethodUnavailable(
+            f"{name} runs on encoders of the family {', '.join(families)}, not on {encoder.name}"
+        )
+    return made(encoder)
 
 
 def needs_encoder(name: str) -> bool:
@@ -115,12 +119,15 @@ PARTS = ("name", "paper", "version", "needs", "fit", "observe", "score")
 
 def _imported(name: str, place: str) -> Any:
     module, _, attribute = place.partition(":")
-    if (here := "") not in sys.path:
-        sys.path.append(here)  # a file beside the pair list is one's own package
+    # A file of one's own: the command `argus` does not look in the folder it is called from. Last,
+    # so that no file there takes the place of an installed package.
+    if name == place and (here := os.getcwd()) not in sys.path:
+        sys.path.append(here)
     try:
         return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise MethodUnavailable(f"{name} cannot be loaded from {place}: {error}") from error
+    except Exception as error:  # whatever goes wrong in another's file, the rest stays usable
+        what = f"{type(error).__name__}: {error}"
+        raise MethodUnavailable(f"{name} cannot be loaded from {place} ({what})") from error
 
 
 def _entry(name: str, place: str, origin: str) -> MethodEntry:
