@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import ClassVar, Literal, Protocol
+from typing import Literal, Protocol
 
 import torch
 from jaxtyping import Bool, Float, UInt8
@@ -222,15 +222,18 @@ class Evidence:
 
 
 class Method(Protocol):
-    """One way to tell change. Built with the encoder it reads from, or None where it needs none."""
+    """One way to tell change. Built with the encoder it reads from, or None where it needs none.
 
-    name: ClassVar[str]
+    `name`, `paper`, `version` and `needs` are attributes of the class: they are read before it is built.
+    """
+
+    name: str
     """As users write it, snake case."""
 
-    paper: ClassVar[str]
+    paper: str
     """The source, and how ours differs; one or two sentences."""
 
-    version: ClassVar[int]
+    version: int
     """Raised whenever results change: part of cache keys and run records."""
 
     needs: Needs
@@ -259,6 +262,7 @@ class QueryFree:
     encoder: Encoder
 
     def __init__(self, encoder: Encoder) -> None:
+        """Of the encoder it needs nothing but the features that it gets."""
         self.encoder = encoder
 
     def fit(self, images: Iterable[PairBatch]) -> Tensors:
