@@ -22,6 +22,7 @@ from scipy.optimize import root_scalar
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
+from argus_fiftyone.encoders.entries import NONE
 from argus_fiftyone.encoders.protocol import Encoder
 from argus_fiftyone.encoders.registry import load_encoder
 from argus_fiftyone.engine.batch import compare_pairs
@@ -112,7 +113,7 @@ def left_out(pairs: Labelled) -> tuple[float, float]:
 
 
 def strongest(
-    method: Method, half: float, encoder: Encoder | None, pairs: Sequence[Pair], settings: Settings
+    method: Method, half: float, encoder: Encoder, pairs: Sequence[Pair], settings: Settings
 ) -> np.ndarray:
     """Each pair's strongest evidence e in (0, 1), nan where it failed."""
     with changed(method.name, curve={"half": half, "cut": 0.5, "steepness": 1.0}):
@@ -122,7 +123,7 @@ def strongest(
 
 
 def measure(
-    method: Method, encoder: Encoder | None, pairs: Sequence[Pair], settings: Settings
+    method: Method, encoder: Encoder, pairs: Sequence[Pair], settings: Settings
 ) -> tuple[float, np.ndarray]:
     """The half that a first look chooses, and all pairs' evidence with it."""
     half = curve_of(method, encoder.family if encoder else "").half
@@ -154,10 +155,9 @@ def main() -> None:
     if options.query is not None:
         pairs = [Pair(pair.id, pair.before, pair.after, options.query) for pair in pairs]
     settings = Settings(encoder=options.encoder, resolution=options.resolution)
-    loaded = load_encoder(options.encoder, "auto") if any(map(needs_encoder, options.method)) else None
-    print(f"encoder {loaded.name if loaded else 'none'}, {options.resolution} px", flush=True)
+    print(f"encoder {options.encoder}, {options.resolution} px", flush=True)
     for name in options.method:
-        encoder = loaded if needs_encoder(name) else None
+        encoder = load_encoder(options.encoder if needs_encoder(name) else NONE)
         half, evidence = measure(load_method(name, encoder), encoder, pairs, settings)
         ran = ~np.isnan(evidence)
         print(report(name, Labelled(half, evidence[ran], label[ran], source[ran])), flush=True)

@@ -20,6 +20,7 @@ import numpy as np
 from argus_fiftyone.encoders.protocol import Encoder
 from argus_fiftyone.encoders.registry import load_encoder
 from argus_fiftyone.engine.compare import compare_pictures
+from argus_fiftyone.engine.overlay import overlay
 from argus_fiftyone.evaluation.report import CIRCULAR, as_table
 from argus_fiftyone.io.images import read_image, resize
 from argus_fiftyone.io.maps import read_map
@@ -28,7 +29,6 @@ from argus_fiftyone.io.pair_list import Pair, read_pairs, read_rows
 from argus_fiftyone.io.png import write_png
 from argus_fiftyone.runs.evaluate import evaluate_run
 from argus_fiftyone.runs.folder import run_pairs
-from argus_fiftyone.engine.overlay import overlay
 from argus_fiftyone.settings import Settings
 from benchmarks.measuring import describe_machine, turned
 from benchmarks.words_decide import WORDS_DECIDE, boards_of_one_fault, diptychs

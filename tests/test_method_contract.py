@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pair_batches import ImagePair, batch_of, evidence_of, maps_of
 
+from argus_fiftyone.encoders.none import NoEncoder
 from argus_fiftyone.encoders.protocol import Encoder
 from argus_fiftyone.engine.calibration import curve_of
 from argus_fiftyone.engine.compare import Walk, compare_images
@@ -45,7 +46,7 @@ class Case:
     """A method with the encoder that it reads from."""
 
     method: Method
-    encoder: Encoder | None
+    encoder: Encoder
 
     def evidence(
         self, *pairs: ImagePair, texts: tuple[str, ...] = TEXTS, in_view: np.ndarray | None = None
@@ -75,7 +76,7 @@ def cases() -> Iterator:
 @pytest.fixture(scope="module", params=cases())
 def case(request) -> Case:
     name, kind = request.param
-    encoder = request.getfixturevalue("mini") if kind == "mini" else FakeTowers() if kind else None
+    encoder = request.getfixturevalue("mini") if kind == "mini" else FakeTowers() if kind else NoEncoder()
     return Case(load_method(name, encoder), encoder)
 
 

@@ -12,6 +12,7 @@ import pytest
 from fake_towers import FakeTowers, draw_textured
 
 from argus_fiftyone.encoders.none import NoEncoder
+from argus_fiftyone.encoders.protocol import Encoder
 from argus_fiftyone.engine.compare import Walk, compare_images
 from argus_fiftyone.methods import registry
 from argus_fiftyone.methods.registry import MethodUnavailable, built_in, list_methods, load_method
@@ -88,9 +89,9 @@ def test_needs_are_told_in_words():
     assert told["ssim"] == "pixels, one reference"
 
 
-def refused(name: str, encoder: FakeTowers | None = None) -> str:
+def refused(name: str, encoder: Encoder | None = None) -> str:
     with pytest.raises(MethodUnavailable) as error:
-        load_method(name, encoder)
+        load_method(name, encoder or NoEncoder())
     return str(error.value)
 
 

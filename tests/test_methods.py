@@ -10,7 +10,8 @@ import torch
 from fake_towers import FakeTowers
 from pair_batches import batch_of, dense_batch
 
-from argus_fiftyone.methods.clip_difference import ClipDifference, ClipSimilarity
+from argus_fiftyone.methods.clip_difference import ClipDifference
+from argus_fiftyone.methods.clip_similarity import ClipSimilarity
 from argus_fiftyone.methods.nearest_neighbour import NearestNeighbour
 from argus_fiftyone.methods.pixel_difference import PixelDifference
 from argus_fiftyone.methods.protocol import Evidence, QueryBatch
@@ -123,7 +124,7 @@ def test_words_alone_without_words_find_nothing(queries: QueryBatch):
 
 def by_pixels(made, before: np.ndarray, after: np.ndarray) -> torch.Tensor:
     """[rows, cols], cells of four pixels."""
-    method = made()
+    method = made(NoEncoder())
     return method.observe(batch_of([(before, after)], method.needs, None), {})["appeared"][0]
 
 
