@@ -10,6 +10,7 @@ import torch
 from fake_towers import FakeTowers
 from pair_batches import batch_of, dense_batch
 
+from argus_fiftyone.encoders.none import NoEncoder
 from argus_fiftyone.methods.clip_difference import ClipDifference
 from argus_fiftyone.methods.clip_similarity import ClipSimilarity
 from argus_fiftyone.methods.nearest_neighbour import NearestNeighbour
