@@ -1,10 +1,12 @@
 /** The triage panel of the grid: choose, tune, see what to look at next. */
 
-import { type Call, executeOperator, OPERATORS, type PanelProps, React, useEffect, useMemo, useOpened, usePanelCalls, usePromptOperatorInput, useRef, useState } from "./fiftyone";
+import { type Call, usePanelCalls } from "./calls";
+import { executeOperator, OPERATORS, type PanelProps, React, useEffect, useMemo, useOpened, usePromptOperatorInput, useRef, useState } from "./fiftyone";
 import { Curve, Histogram, ScoreAxis } from "./charts";
-import { decisionInk, ink, sheet, truthInk } from "./look";
+import { decisionInk, sheet, threshold as told, truthInk } from "./look";
 import { Next } from "./next";
-import { bars, type Count, type Split, tally, type Tally, type Triage, unpack, unpackCurve } from "./triage_data";
+import { Evaluation, ThresholdField, Trial } from "./threshold";
+import { bars, type Count, type Split, tally, type Tally, type Triage, triable, unpack, unpackCurve } from "./triage_data";
 
 const BARS = 40;
 
@@ -55,53 +57,75 @@ function Empty({ message, ready }: { message: string; ready: boolean }) {
 }
 
 function Desk({ triage, call }: { triage: Triage; call: Call }) {
-  const [threshold, setThreshold] = useState(triage.threshold);
+  const [threshold, setThreshold] = useTriedThreshold(triage, call);
   const [applying, setApplying] = useState(false);
   const counts = useMemo(() => unpack(triage.counts), [triage.counts]);
   const curve = useMemo(() => unpackCurve(triage.curve), [triage.curve]);
   const known = counts.some(({ truth }) => truth);
   const [split, setSplit] = useState<Split>(known ? "truth" : "review");
-  useEffect(() => setThreshold(triage.threshold), [triage.threshold, triage.base]);
-  const sums = tally(counts, triage.bin_width, threshold);
+  const sums = tally(counts, triage.bin_width, threshold, triage.threshold);
   const apply = () => {
     const params = { field: triage.base, threshold, view_target: "DATASET" };
     setApplying(true);
-    const callback = () => {
+    const callback = ({ error }: { error?: unknown }) => {
       setApplying(false);
-      call("apply", { threshold });
+      call(error ? "refresh" : "apply");
     };
     executeOperator(`${OPERATORS}threshold_change_heatmaps`, params, { callback });
   };
   return (
     <div style={{ display: "grid", gap: 10 }}>
       <Head triage={triage} call={call} />
-      <Numbers sums={sums} known={known} failed={triage.failed} call={call} threshold={threshold} />
-      <Next triage={triage} call={call} />
+      {threshold !== triage.threshold && (
+        <Trial threshold={threshold} applied={triage.threshold} applying={applying} onApply={apply} onBack={() => setThreshold(triage.threshold)} />
+      )}
+      <Numbers sums={sums} known={known} stale={!!triage.evaluated?.stale} failed={triage.failed} call={call} threshold={threshold} />
+      {triage.evaluated && <Evaluation evaluated={triage.evaluated} field={triage.base} onMeasured={() => call("refresh")} />}
+      <Next triage={triage} threshold={threshold} call={call} />
       <div style={{ display: "grid", gap: 10, gridTemplateColumns: "repeat(auto-fit, minmax(min(300px, 100%), 1fr))" }}>
         <div className="argus-card">
           <Scores {...{ counts, binWidth: triage.bin_width, split, setSplit, threshold, setThreshold, known }} />
           <div className="row wrap" style={{ marginTop: 6 }}>
             <label className="row">
               Threshold
-              <input data-cy="argus-threshold" type="number" min={0.01} max={1} step={0.01} value={threshold} onChange={(event) => setThreshold(Number(event.target.value))} style={{ width: 70, font: "inherit", color: ink.text, background: ink.page, border: `1px solid ${ink.line}`, borderRadius: 4, padding: "3px 6px" }} />
+              <ThresholdField threshold={threshold} onThreshold={setThreshold} />
             </label>
-            <button data-cy="argus-apply" className={threshold === triage.threshold ? "" : "main"} disabled={applying || !(threshold > 0 && threshold <= 1)} onClick={apply}>
+            <button data-cy="argus-apply" className={threshold === triage.threshold ? "" : "main"} disabled={applying} onClick={apply}>
               {applying ? "Applying …" : "Apply"}
             </button>
-            <span className="faint" data-cy="argus-applied">
-              applied: {triage.threshold.toFixed(2)}
+            <span className="faint" data-cy="argus-applied" title={String(triage.threshold)}>
+              applied: {told(triage.threshold)}
             </span>
           </div>
         </div>
         {curve.length > 0 && (
           <div className="argus-card">
             <h3>Precision and recall{triage.average_precision !== null && <span className="faint"> · AP {triage.average_precision.toFixed(2)}</span>}</h3>
-            <Curve points={curve} threshold={threshold} />
+            <Curve points={curve} threshold={threshold} sums={sums} />
           </div>
         )}
       </div>
     </div>
   );
+}
+
+const REST_MS = 250;
+
+/**
+ * The threshold that the whole panel shows, and how to try another one: counts, histogram and curve
+ * follow at once, the list as soon as the slider rests. Another run or an applied threshold ends the trial.
+ */
+function useTriedThreshold(triage: Triage, call: Call): [number, (threshold: number) => void] {
+  const { base, threshold: applied, listed_at: listed, bin_width: step } = triage;
+  const [tried, setTried] = useState({ of: `${base} ${applied}`, threshold: listed });
+  const current = tried.of === `${base} ${applied}` ? tried.threshold : listed;
+  const choose = (threshold: number) => setTried({ of: `${base} ${applied}`, threshold: threshold === applied ? applied : triable(threshold, step) });
+  useEffect(() => {
+    if (current === listed) return undefined;
+    const timer = window.setTimeout(() => call("look", { threshold: current }, "list"), REST_MS);
+    return () => window.clearTimeout(timer);
+  }, [current, listed, base, call]);
+  return [current, choose];
 }
 
 function Head({ triage, call }: { triage: Triage; call: Call }) {
@@ -138,14 +162,14 @@ function Head({ triage, call }: { triage: Triage; call: Call }) {
   );
 }
 
-function Numbers({ sums, known, failed, call, threshold }: { sums: Tally; known: boolean; failed: number; call: Call; threshold: number }) {
-  const cards = [
+function Numbers({ sums, known, stale, failed, call, threshold }: { sums: Tally; known: boolean; stale: boolean; failed: number; call: Call; threshold: number }) {
+  const cards: Card[] = [
     { view: "flagged", label: "flagged", count: sums.flagged },
     { view: "quiet", label: "quiet", count: sums.quiet },
     ...(known
       ? [
-          { view: "missed", label: "missed", count: sums.missed },
-          { view: "false_alarms", label: "false alarms", count: sums.false_alarms },
+          { view: "missed", label: "missed", count: sums.missed, stale },
+          { view: "false_alarms", label: "false alarms", count: sums.false_alarms, stale },
         ]
       : []),
     ...(failed ? [{ view: "failed", label: "failed", count: failed }] : []),
@@ -169,14 +193,16 @@ interface Card {
   view: string;
   label: string;
   count: number;
+  /** Measured at another threshold or on other pairs. */
+  stale?: boolean;
 }
 
 /** Counts that are buttons: each shows its pairs in the grid. */
 function Cards({ cards, show }: { cards: Card[]; show(view: string): void }) {
   return (
     <div style={{ display: "grid", gap: 8, gridTemplateColumns: "repeat(auto-fit, minmax(84px, 1fr))" }}>
-      {cards.map(({ view, label, count }) => (
-        <button key={view} data-cy={`argus-show-${view}`} title="Show these in the grid" onClick={() => show(view)} style={{ textAlign: "left", padding: "4px 10px" }}>
+      {cards.map(({ view, label, count, stale }) => (
+        <button key={view} data-cy={`argus-show-${view}`} title="Show these in the grid" onClick={() => show(view)} style={{ textAlign: "left", padding: "4px 10px", opacity: stale ? 0.45 : 1 }}>
           <div className="argus-number" data-cy={`argus-count-${view}`} style={{ color: decisionInk[view] }}>
             {count.toLocaleString("en")}
           </div>

@@ -44,6 +44,7 @@ class RunFields:
     warp: str
     error: str
     review: str
+    own_review: str
     segmentation: str
     verdict: str
     average_precision: str
