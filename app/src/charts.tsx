@@ -23,6 +23,7 @@ export function Histogram({ bars, colours, threshold, onThreshold }: HistogramPr
   const height = (count: number) => (Math.sqrt(count) / Math.sqrt(tallest)) * (FLOOR - 8);
   const move = (event: React.PointerEvent) => {
     if (event.type === "pointermove" && !event.buttons) return;
+    if (event.type === "pointerdown") svg.current?.setPointerCapture(event.pointerId);
     const { left, width } = svg.current?.getBoundingClientRect() ?? { left: 0, width: 1 };
     onThreshold(Math.max(0.01, Math.min(1, Math.round(((event.clientX - left) / width) * 100) / 100)));
   };

@@ -6,7 +6,7 @@ import { decisionInk, directionInk, directionSign } from "./look";
 import type { Ranked, Triage } from "./triage_data";
 
 /** The list is of the threshold that the panel shows; while that moves, it is greyed and opens nothing. */
-export function Next({ triage, threshold, call }: { triage: Triage; threshold: number; call: Call }) {
+export function Next({ triage, threshold, call, show }: { triage: Triage; threshold: number; call: Call; show(what: string): void }) {
   const current = triage.listed_at === threshold;
   const first = current ? triage.ranked[0] : undefined;
   const open = (id: string) => {
@@ -27,7 +27,7 @@ export function Next({ triage, threshold, call }: { triage: Triage; threshold: n
             </option>
           ))}
         </select>
-        <button data-cy="argus-order-grid" title="Show the pairs of this list, in its order, in the grid" onClick={() => call("show", { what: "ranked", threshold })}>
+        <button data-cy="argus-order-grid" title="Show the pairs of this list, in its order, in the grid" onClick={() => show("ranked")}>
           Show in grid
         </button>
         <button data-cy="argus-start" className="main" disabled={!first} title="Open the first pair of this list" onClick={() => first && open(first.id)}>

@@ -31,10 +31,10 @@ export function Side(props: SideProps) {
       <Claim {...props} />
       <ul className="argus-list" role="listbox" aria-label="What to decide on" style={{ flex: "1 1 0", minHeight: 60 }}>
         <Row chosen={target === 0} onClick={() => onTarget(0)} decision={pair.review} cy="argus-pair-row">
-          <strong className="grow">Whole pair</strong>
+          <strong style={{ whiteSpace: "nowrap" }}>Whole pair</strong>
           {pair.review && !pair.own && (
-            <span className="faint" title="Follows the decisions on its regions, back as well">
-              by its regions
+            <span className="faint cut" title="Follows the decisions on its regions, back as well">
+              by regions
             </span>
           )}
         </Row>

@@ -12,12 +12,15 @@ interface TrialProps {
   onBack(): void;
 }
 
-/** The panel shows a threshold that the dataset does not stand at. */
+/** The height of what it takes the place of, so that the slider stays under the pointer. */
+export const TRIAL_HEIGHT = 52;
+
+/** The panel shows a threshold that the dataset does not stand at; what works on the applied one gives way. */
 export function Trial({ threshold, applied, applying, onApply, onBack }: TrialProps) {
   return (
-    <div className="argus-card row wrap" role="status" data-cy="argus-trial" style={{ borderColor: ink.accent }}>
-      <span className="grow" style={{ flexBasis: 260 }}>
-        <strong>Not applied: {told(threshold)}.</strong> All numbers and the list below are of it. Regions and masks in grid and review, Evaluate and Report are of the applied threshold, {told(applied)}.
+    <div className="argus-card row wrap" role="status" data-cy="argus-trial" style={{ borderColor: ink.accent, minHeight: TRIAL_HEIGHT, padding: "4px 10px", gap: 6 }}>
+      <span className="grow" style={{ flexBasis: 230, fontSize: 12, lineHeight: 1.3 }}>
+        <strong>Not applied: {told(threshold)}.</strong> Numbers and list are of it; the regions in grid and review are of the applied threshold, {told(applied)}.
       </span>
       <button data-cy="argus-trial-back" onClick={onBack}>
         Back to {told(applied)}

@@ -5,7 +5,7 @@ import { executeOperator, OPERATORS, type PanelProps, React, useEffect, useMemo,
 import { Curve, Histogram, ScoreAxis } from "./charts";
 import { decisionInk, sheet, threshold as told, truthInk } from "./look";
 import { Next } from "./next";
-import { Evaluation, ThresholdField, Trial } from "./threshold";
+import { Evaluation, ThresholdField, Trial, TRIAL_HEIGHT } from "./threshold";
 import { bars, type Count, type Split, tally, type Tally, type Triage, triable, unpack, unpackCurve } from "./triage_data";
 
 const BARS = 40;
@@ -64,6 +64,17 @@ function Desk({ triage, call }: { triage: Triage; call: Call }) {
   const known = counts.some(({ truth }) => truth);
   const [split, setSplit] = useState<Split>(known ? "truth" : "review");
   const sums = tally(counts, triage.bin_width, threshold, triage.threshold);
+  const inGrid = useRef<{ what: string; threshold: number } | null>(null);
+  const show = (what: string, at = threshold) => {
+    inGrid.current = { what, threshold: at };
+    call("show", { what, threshold: at });
+  };
+  const back = () => {
+    const { what, threshold: at } = inGrid.current ?? { what: "", threshold: triage.threshold };
+    setThreshold(triage.threshold);
+    // what was put into the grid at the threshold that was tried goes back with it
+    if (at !== triage.threshold && AT_A_THRESHOLD.has(what)) show(what, triage.threshold);
+  };
   const apply = () => {
     const params = { field: triage.base, threshold, view_target: "DATASET" };
     setApplying(true);
@@ -76,12 +87,14 @@ function Desk({ triage, call }: { triage: Triage; call: Call }) {
   return (
     <div style={{ display: "grid", gap: 10 }}>
       <Head triage={triage} call={call} />
-      {threshold !== triage.threshold && (
-        <Trial threshold={threshold} applied={triage.threshold} applying={applying} onApply={apply} onBack={() => setThreshold(triage.threshold)} />
+      {threshold === triage.threshold ? (
+        <Tools triage={triage} call={call} />
+      ) : (
+        <Trial threshold={threshold} applied={triage.threshold} applying={applying} onApply={apply} onBack={back} />
       )}
-      <Numbers sums={sums} known={known} stale={!!triage.evaluated?.stale} failed={triage.failed} call={call} threshold={threshold} />
+      <Numbers sums={sums} known={known} stale={!!triage.evaluated?.stale} failed={triage.failed} show={show} />
       {triage.evaluated && <Evaluation evaluated={triage.evaluated} field={triage.base} onMeasured={() => call("refresh")} />}
-      <Next triage={triage} threshold={threshold} call={call} />
+      <Next triage={triage} threshold={threshold} call={call} show={show} />
       <div style={{ display: "grid", gap: 10, gridTemplateColumns: "repeat(auto-fit, minmax(min(300px, 100%), 1fr))" }}>
         <div className="argus-card">
           <Scores {...{ counts, binWidth: triage.bin_width, split, setSplit, threshold, setThreshold, known }} />
@@ -111,6 +124,9 @@ function Desk({ triage, call }: { triage: Triage; call: Call }) {
 
 const REST_MS = 250;
 
+/** Groups of pairs that are others at another threshold. */
+const AT_A_THRESHOLD = new Set(["flagged", "quiet", "missed", "false_alarms", "ranked"]);
+
 /**
  * The threshold that the whole panel shows, and how to try another one: counts, histogram and curve
  * follow at once, the list as soon as the slider rests. Another run or an applied threshold ends the trial.
@@ -129,6 +145,23 @@ function useTriedThreshold(triage: Triage, call: Call): [number, (threshold: num
 }
 
 function Head({ triage, call }: { triage: Triage; call: Call }) {
+  return (
+    <div className="row" style={{ gap: 6 }}>
+      <select data-cy="argus-run" aria-label="Run and query" className="grow" value={triage.base} onChange={(event) => call("choose", { base: event.target.value })}>
+        {triage.runs.map(({ base, label }) => (
+          <option key={base} value={base}>
+            {label}
+          </option>
+        ))}
+      </select>
+      <button title="Count again" aria-label="Count again" onClick={() => call("refresh")}>
+        ↻
+      </button>
+    </div>
+  );
+}
+
+function Tools({ triage, call }: { triage: Triage; call: Call }) {
   const prompt = usePromptOperatorInput();
   const field = triage.base;
   const tools = [
@@ -140,19 +173,7 @@ function Head({ triage, call }: { triage: Triage; call: Call }) {
   ];
   const refresh = () => call("refresh");
   return (
-    <div className="row wrap" style={{ gap: 6 }}>
-      <div className="row" style={{ flex: "1 1 100%", gap: 6 }}>
-        <select data-cy="argus-run" aria-label="Run and query" className="grow" value={triage.base} onChange={(event) => call("choose", { base: event.target.value })}>
-          {triage.runs.map(({ base, label }) => (
-            <option key={base} value={base}>
-              {label}
-            </option>
-          ))}
-        </select>
-        <button title="Count again" aria-label="Count again" onClick={refresh}>
-          ↻
-        </button>
-      </div>
+    <div className="row wrap" style={{ gap: 6, minHeight: TRIAL_HEIGHT }}>
       {tools.map(({ label, operator, params }) => (
         <button key={operator} data-cy={`argus-tool-${operator}`} onClick={() => prompt(OPERATORS + operator, params, { callback: refresh })}>
           {label}
@@ -162,7 +183,7 @@ function Head({ triage, call }: { triage: Triage; call: Call }) {
   );
 }
 
-function Numbers({ sums, known, stale, failed, call, threshold }: { sums: Tally; known: boolean; stale: boolean; failed: number; call: Call; threshold: number }) {
+function Numbers({ sums, known, stale, failed, show }: { sums: Tally; known: boolean; stale: boolean; failed: number; show(what: string): void }) {
   const cards: Card[] = [
     { view: "flagged", label: "flagged", count: sums.flagged },
     { view: "quiet", label: "quiet", count: sums.quiet },
@@ -180,7 +201,6 @@ function Numbers({ sums, known, stale, failed, call, threshold }: { sums: Tally;
     { view: "rejected", label: "rejected", count: sums.rejected },
     { view: "unsure", label: "unsure", count: sums.unsure },
   ];
-  const show = (view: string) => call("show", { what: view, threshold });
   return (
     <div style={{ display: "grid", gap: 8 }}>
       <Cards cards={cards} show={show} />

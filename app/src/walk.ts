@@ -56,6 +56,7 @@ export function useWalk(call: Call, opened: string | null): Walk {
   /** How many times the panel asked where it is: only the latest answer counts. */
   const asked = useRef(0);
   const asking = useRef(false);
+  const mounted = useMounted();
 
   const show = useCallback((next: Shown) => {
     now.current = next;
@@ -97,7 +98,7 @@ export function useWalk(call: Call, opened: string | null): Walk {
     const text = `${what} is not stored. ${error}`;
     setLost((before) => [...before.filter((each) => each.about !== about), ...(error ? [{ about, text, opened: pair.opened }] : [])]);
     if (!error) return;
-    executeOperator("notify", { message: text, variant: "error" });
+    if (!mounted.current) executeOperator("notify", { message: text, variant: "error" });
     if (now.current.pair?.after_id === pair.after_id) void ask("show", { opened: pair.opened }, true);
   };
 
@@ -116,30 +117,42 @@ export function useWalk(call: Call, opened: string | null): Walk {
   return { ...shown, waiting, told, lost, decide, go, choose, open };
 }
 
+/** Whether the panel is still there to say something. */
+function useMounted(): { current: boolean } {
+  const mounted = useRef(true);
+  useEffect(() => {
+    mounted.current = true;
+    return () => {
+      mounted.current = false;
+    };
+  }, []);
+  return mounted;
+}
+
 const PATIENCE_MS = 5000;
 
 /** Keep FiftyOne's modal at the pair that is shown, and follow where the user goes in the modal itself. */
 function useModal(opened: string | null, pair: Pair | null, now: { current: Shown }, onOpened: (id: string) => void): void {
-  /** The group that FiftyOne was asked to open and has not yet: one at a time, the rest is skipped. */
-  const coming = useRef<string | null>(null);
+  /** What FiftyOne was asked to open and has not yet: its coming is not the user's doing, however late. */
+  const coming = useRef(new Set<string>());
+  /** One at a time: pairs that were passed meanwhile are skipped. */
+  const busy = useRef(false);
   const at = useRef(opened);
   at.current = opened;
   const follow = () => {
     const { pair } = now.current;
-    if (!pair || coming.current || pair.opened === at.current) return;
-    const wanted = pair.opened;
-    coming.current = wanted;
-    executeOperator("open_sample", { id: pair.after_id, group_id: wanted });
-    window.setTimeout(() => {
-      if (coming.current === wanted) coming.current = null;
-    }, PATIENCE_MS);
+    if (!pair || busy.current || pair.opened === at.current) return;
+    coming.current.add(pair.opened);
+    busy.current = true;
+    executeOperator("open_sample", { id: pair.after_id, group_id: pair.opened });
+    window.setTimeout(() => (busy.current = false), PATIENCE_MS);
   };
   useEffect(() => {
     if (!opened) return;
-    const ours = opened === coming.current;
-    coming.current = null;
-    if (ours) follow();
-    else if (opened !== now.current.pair?.opened) onOpened(opened);
+    if (coming.current.delete(opened)) {
+      busy.current = false;
+      follow();
+    } else if (opened !== now.current.pair?.opened) onOpened(opened);
   }, [opened]);
   useEffect(follow, [pair?.opened]);
 }

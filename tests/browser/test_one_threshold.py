@@ -45,7 +45,7 @@ def test_a_threshold_that_is_tried_holds_for_all_of_the_panel_and_says_so(page, 
     assert trial.count() == 0
     panel.locator('[data-cy="argus-threshold"]').fill("0.6")
     assert "Not applied: 0.60" in trial.inner_text()
-    assert "the applied threshold, 0.50" in trial.inner_text()
+    assert "are of the applied threshold, 0.50" in trial.inner_text()
     assert counts_of(panel) == {"flagged": "2", "quiet": "6", "missed": "2", "false_alarms": "0"}
     assert listed(panel) == ["plate-07", "plate-03"]
     assert "recall 0.50" in panel.locator('[data-cy="argus-curve"]').inner_text()
@@ -64,6 +64,7 @@ def test_a_threshold_that_is_tried_holds_for_all_of_the_panel_and_says_so(page, 
     panel.locator('[data-cy="argus-trial-back"]').click()
     assert trial.count() == 0
     assert listed(panel) == ["plate-07"]
+    flows.wait_for_pictures(page, 1)
 
 
 def test_applying_what_is_tried_ends_the_trial_everywhere(page, address, plates):
