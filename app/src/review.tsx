@@ -70,7 +70,7 @@ function Review({ pair, walk }: { pair: Pair; walk: Walk }) {
   const pick = (region: Region) => setTarget(pair.regions.findIndex(({ id }) => id === region.id) + 1);
   const told = refused ? { text: refused, failed: true } : walk.told;
   return (
-    <div className="argus" data-cy="argus-review" data-ready={ready} style={{ display: "flex", flexDirection: "column" }}>
+    <div className="argus" data-cy="argus-review" data-ready={ready} data-storing={walk.storing} style={{ display: "flex", flexDirection: "column" }}>
       <style>{sheet}</style>
       <Toolbar looks={looks} change={change} />
       <div style={{ display: "flex", flex: "1 1 0", minHeight: 0 }}>

@@ -22,6 +22,8 @@ interface Shown {
 export interface Walk extends Shown {
   /** An answer is awaited that decides which pair comes: nothing may be decided meanwhile. */
   waiting: boolean;
+  /** How many decisions are on their way to the database. */
+  storing: number;
   /** What became of the latest decision. */
   told: Told | null;
   /** Decisions that could not be stored, until they are. */
@@ -50,6 +52,7 @@ export function useWalk(call: Call, opened: string | null): Walk {
   const [shown, setShown] = useState(NOTHING);
   const [waiting, setWaiting] = useState(false);
   const [told, setTold] = useState<Told | null>(null);
+  const [storing, setStoring] = useState(0);
   const [lost, setLost] = useState<Lost[]>([]);
   /** What is shown, for calls that come back between two drawings. */
   const now = useRef(NOTHING);
@@ -92,7 +95,9 @@ export function useWalk(call: Call, opened: string | null): Walk {
     const saving = `${what} · storing …`;
     setTold({ text: saving, failed: false });
     const about = `${pair.base} ${pair.after_id} ${id}`;
+    setStoring((number) => number + 1);
     const answer = await call("decide", { after_id: pair.after_id, base: pair.base, region_id: id, decision }, about);
+    setStoring((number) => number - 1);
     const error = answer.error || (answer.result as { error?: string } | undefined)?.error;
     setTold((latest) => (latest?.text !== saving ? latest : error ? null : { text: what, failed: false }));
     const text = `${what} is not stored. ${error}`;
@@ -114,7 +119,7 @@ export function useWalk(call: Call, opened: string | null): Walk {
   const choose = (base: string) => void ask("choose", { base, opened: now.current.pair?.opened ?? opened }, true);
   const open = (id: string) => void ask("show", { opened: id }, true);
   useModal(opened, shown.pair, now, open);
-  return { ...shown, waiting, told, lost, decide, go, choose, open };
+  return { ...shown, waiting, storing, told, lost, decide, go, choose, open };
 }
 
 /** Whether the panel is still there to say something. */

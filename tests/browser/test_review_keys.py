@@ -48,8 +48,7 @@ def decided_by_log(page: Any) -> list[tuple[str, str]]:
 
 def settled_reviews(page: Any, dataset: Any) -> dict[str, str]:
     """What is stored once the panel says that nothing is on its way."""
-    told = "document.querySelector('[data-cy=argus-told]').textContent"
-    page.wait_for_function(f"!{told}.includes('storing') && !{told}.includes('Loading')")
+    page.wait_for_selector('[data-cy="argus-review"][data-storing="0"]')
     now = reviews_of(dataset)
     page.wait_for_timeout(flows.SETTLE_MS)
     assert reviews_of(dataset) == now, "something was stored after the panel said that all is"
