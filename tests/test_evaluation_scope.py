@@ -211,7 +211,7 @@ def test_a_query_is_never_measured_against_masks_of_another(dataset: Any, asked:
     with pytest.raises(NoTruthError, match=told):
         list(evaluate_heatmaps(dataset, "k", 0.5))
     assert evaluation_reports(dataset) == []
-    counts = count_scores(dataset, "k").scored
+    counts = count_scores(dataset, "k", 0.5).scored
     assert {count.truth for count in counts} == {""}
     assert curve_of(counts) == ([], None)
     assert ranked_view(dataset, "k", "missed", 0.5).count() == 0
@@ -220,17 +220,17 @@ def test_a_query_is_never_measured_against_masks_of_another(dataset: Any, asked:
 def test_the_same_query_in_other_capitals_is_the_pairs_own(dataset: Any):
     compute(dataset, queries=["A  Spot"])
     list(evaluate_heatmaps(dataset, "k", 0.5))
-    assert {count.truth for count in count_scores(dataset, "k").scored} == {"change", "nochange"}
+    assert {count.truth for count in count_scores(dataset, "k", 0.5).scored} == {"change", "nochange"}
 
 
 def test_masks_that_a_person_says_mark_the_query_too_are_used_everywhere(dataset: Any, tmp_path: Path):
     compute(dataset, queries=[OTHER])
     list(evaluate_heatmaps(dataset, "k", 0.5, shared_truth=True))
-    assert {count.truth for count in count_scores(dataset, "k").scored} == {"change", "nochange"}
+    assert {count.truth for count in count_scores(dataset, "k", 0.5).scored} == {"change", "nochange"}
     list(evaluate_heatmaps(dataset, "k", 0.5))
     with pytest.raises(NoTruthError, match="their masks belong to “a spot”"):
         list(evaluate_heatmaps(dataset, "k", 0.5, shared_truth=False))
-    assert {count.truth for count in count_scores(dataset, "k").scored} == {""}
+    assert {count.truth for count in count_scores(dataset, "k", 0.5).scored} == {""}
     assert evaluation_scope(dataset, "k")["stale"]  # type: ignore[index]
     assert {row["outcome"] for row in exported(dataset, tmp_path / "out")[1]} == {""}
 
@@ -251,18 +251,18 @@ def test_a_mask_field_made_for_the_query_is_taken_at_a_persons_word(dataset: Any
     compute(dataset, queries=[OTHER])
     list(evaluate_heatmaps(dataset, "k", 0.5, "holes"))
     assert latest_report(dataset, "k")["pairs"] == 4
-    assert {count.truth for count in count_scores(dataset, "k").scored} == {"change", "nochange"}
+    assert {count.truth for count in count_scores(dataset, "k", 0.5).scored} == {"change", "nochange"}
 
 
 def test_without_labels_the_panel_knows_the_truth_from_the_evaluation(dataset: Any):
     dataset.clear_sample_field("change")
     compute(dataset)
-    assert curve_of(count_scores(dataset, "k").scored) == ([], None)
+    assert curve_of(count_scores(dataset, "k", 0.5).scored) == ([], None)
     mask = dataset.match({"pair_id": "c"}).first()
     mask["change"] = "nochange"
     mask.save()
     list(evaluate_heatmaps(dataset, "k", 0.5))
-    assert curve_of(count_scores(dataset, "k").scored)[1] == 1
+    assert curve_of(count_scores(dataset, "k", 0.5).scored)[1] == 1
     assert ranked_view(dataset, "k", "missed", 0.5).values("pair_id") == ["d"]
     assert ranked_view(dataset, "k", "false_alarms", 0.5).count() == 0
 
@@ -271,7 +271,7 @@ def test_pairs_without_a_query_of_their_own_have_masks_for_any(dataset: Any):
     dataset.clear_sample_field("query")
     compute(dataset, queries=[OTHER])
     list(evaluate_heatmaps(dataset, "k", 0.5))
-    assert {count.truth for count in count_scores(dataset, "k").scored} == {"change", "nochange"}
+    assert {count.truth for count in count_scores(dataset, "k", 0.5).scored} == {"change", "nochange"}
 
 
 def test_the_report_of_another_query_shows_neither_its_words_nor_its_truth(dataset: Any, tmp_path: Path):

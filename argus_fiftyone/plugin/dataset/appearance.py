@@ -13,6 +13,7 @@ from argus_fiftyone.plugin.dataset.fields import Dataset, RunFields
 BESIDE = (
     "score",
     "review",
+    "own_review",
     "outcome",
     "direction",
     "average_precision",

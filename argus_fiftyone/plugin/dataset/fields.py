@@ -47,6 +47,7 @@ class RunFields:
     warp: str
     error: str
     review: str
+    own_review: str
     segmentation: str
     verdict: str
     average_precision: str

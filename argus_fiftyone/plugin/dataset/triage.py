@@ -32,6 +32,9 @@ RANKINGS = {
     "failed": "Failed pairs",
 }
 
+AT_A_THRESHOLD = frozenset({"uncertain", "false_alarms", "missed", "quiet", "flagged"})
+"""The rankings whose members or order depend on the threshold."""
+
 
 @dataclass(frozen=True)
 class Order:
@@ -137,7 +140,15 @@ def place_of(samples: Samples, base: str, after_id: str, ranking: str, threshold
 def neighbour(
     samples: Samples, base: str, after_id: str, ranking: str, threshold: float, back: bool
 ) -> str | None:
-    """The after-slice id of the pair that follows in a ranking (or precedes); None at its end.
+    """The after-slice id of the pair that follows in a ranking (or precedes); None at its end."""
+    found = neighbours(samples, base, after_id, ranking, threshold, back, 1)
+    return found[0] if found else None
+
+
+def neighbours(
+    samples: Samples, base: str, after_id: str, ranking: str, threshold: float, back: bool, number: int
+) -> list[str]:
+    """The after-slice ids of the next so many pairs of a ranking (or the ones before), nearest first.
 
     The way on leads over members only; the way back over those decided on, too.
     """
@@ -147,8 +158,7 @@ def neighbour(
     if own is not None:
         members = members.match(_beyond(order, own, after_id, back))
     turn = -1 if back else 1
-    ids = _sorted(members, order.key, order.sign * turn, turn).limit(1).values("id")
-    return str(ids[0]) if ids else None
+    return [str(i) for i in _sorted(members, order.key, order.sign * turn, turn).limit(number).values("id")]
 
 
 def _ordered(ranking: str) -> str:

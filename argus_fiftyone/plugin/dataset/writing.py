@@ -155,7 +155,7 @@ def decided_regions(dataset: Dataset, regions_field: str) -> dict[str, fo.Detect
 def clear_results(dataset: Dataset, bases: Sequence[str]) -> None:
     """Empty a run's fields before it is computed anew; people's decisions stay."""
     for names in (RunFields.of(base) for base in bases):
-        kept = (names.review, names.regions)
+        kept = (names.review, names.own_review, names.regions)
         for name in (n for n in names.all() if n not in kept and dataset.has_sample_field(n)):
             dataset.clear_sample_field(name)
         if dataset.has_sample_field(names.regions):
