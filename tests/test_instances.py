@@ -12,8 +12,8 @@ from argus_fiftyone.methods.common.instances import (
     MARGIN,
     MOST_INSTANCES,
     crops,
-    shares,
     instances_of,
+    shares,
 )
 
 SHORT = settings(max_examples=40, deadline=None)
