@@ -25,7 +25,7 @@ def main() -> None:
     pictures = list(random.integers(0, 256, (count, side, side, 3), np.uint8))
     for precision in precisions():
         encoder = load_tower(precision)
-        alone = [encoder.encode_images([picture])[0].text_aligned for picture in pictures]
+        alone = [encoder.encode_images([picture])[0].dense for picture in pictures]
         for size in (1, 2, 4, 8):
             if size > count:
                 continue

@@ -18,9 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from argus_fiftyone.engine.result import Comparison
-from argus_fiftyone.engine.result import PairResult
 from argus_fiftyone.engine.regions import find_regions
+from argus_fiftyone.engine.result import Comparison, PairResult
 from argus_fiftyone.io.maps import SmoothMap
 from argus_fiftyone.io.pair_list import Pair
 from benchmarks.measuring import by_amount, describe_machine, seconds, tell_ratio

@@ -26,9 +26,8 @@ import numpy as np
 from bson import ObjectId
 from fiftyone.core.odm import get_db_conn
 
-from argus_fiftyone.engine.result import Comparison
-from argus_fiftyone.engine.result import PairResult
 from argus_fiftyone.engine.regions import find_regions
+from argus_fiftyone.engine.result import Comparison, PairResult
 from argus_fiftyone.io.maps import SmoothMap
 from argus_fiftyone.io.png import write_png
 from argus_fiftyone.plugin.dataset import scores, triage

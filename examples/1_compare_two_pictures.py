@@ -2,18 +2,15 @@
 
 from argus_fiftyone.demo import PAIRS
 from argus_fiftyone.encoders.registry import load_encoder
-from argus_fiftyone.engine.compare import compare_files
+from argus_fiftyone.engine.compare import Walk, compare_images
+from argus_fiftyone.methods.registry import load_method
 from argus_fiftyone.settings import Settings
 
 folder = PAIRS.parent / "bsdata_wear"
 pair = "332500_225_200907090102.jpg"
-after, answer = compare_files(
-    folder / "before" / pair,
-    folder / "after" / pair,
-    "pitting on the metal",
-    load_encoder("mini"),
-    Settings(),
-)
+encoder = load_encoder("mini")
+walk = Walk(load_method("argus", encoder), encoder, Settings())
+(answer,) = compare_images(folder / "before" / pair, folder / "after" / pair, ["pitting on the metal"], walk)
 
 print(f"score {answer.score:.2f}, {answer.direction}; alignment: {answer.alignment}")
 for region in answer.regions:

@@ -2,15 +2,17 @@
 
 from argus_fiftyone.demo import PAIRS
 from argus_fiftyone.encoders.registry import load_encoder
-from argus_fiftyone.engine.compare import compare_pictures
-from argus_fiftyone.io.images import read_image
+from argus_fiftyone.engine.compare import Walk, compare_images
+from argus_fiftyone.methods.registry import load_method
 from argus_fiftyone.settings import Settings
 
 folder = PAIRS.parent / "aws_cookies"
-before, after = (read_image(folder / side / "anomaly-13.jpg") for side in ("before", "after"))
+before, after = (folder / side / "anomaly-13.jpg" for side in ("before", "after"))
 queries = ["a crack or break", "a missing chocolate chip", "mould", ""]
+encoder = load_encoder("mini")
+walk = Walk(load_method("argus", encoder), encoder, Settings())
 
-for answer in compare_pictures(before, after, queries, load_encoder("mini"), Settings()):
+for answer in compare_images(before, after, queries, walk):
     asked = answer.query or "any change"
     print(
         f"{asked:<26} score {answer.score:.2f}, {len(answer.regions)} regions, "
