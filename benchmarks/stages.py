@@ -83,7 +83,7 @@ def measure(
         "decode": decode,
         "align": both - decode,
         "encode": encode,
-        "observe": seen - encode,
+        "observe": max(seen - encode, 0.0),
         "score": told,
         "write": write,
     }
