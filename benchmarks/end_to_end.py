@@ -32,10 +32,11 @@ from PIL import Image
 
 from argus_fiftyone.encoders.clip.dense import interpolate_positions
 from argus_fiftyone.encoders.clip.encoder import ClipEncoder
-from argus_fiftyone.engine.batch import one_core_threads
+from argus_fiftyone.engine.compare import Walk
+from argus_fiftyone.engine.workers import one_core_threads
 from argus_fiftyone.io.images import fitted_size
 from argus_fiftyone.io.pair_list import Pair
-from argus_fiftyone.registration.registered_pair import prepare_files
+from argus_fiftyone.methods.registry import load_method
 from argus_fiftyone.runs.folder import run_pairs
 from argus_fiftyone.settings import Settings
 from benchmarks.measuring import (
@@ -124,8 +125,9 @@ class Contest:
         works["loop, 1 query"] = lambda: self.loop(self.pictures[:2], QUERIES[:1], self.scratch)
         works["loop, 20 queries"] = lambda: self.loop(self.pictures[:1], QUERIES, self.scratch)
         for precision, encoder in self.encoders.items():
-            pairs, resolution = self.pairs[precision], self.settings.resolution
-            drawn = [prepare_files(p.before, p.after, encoder.cell, resolution) for p in self.pictures]
+            pairs = self.pairs[precision]
+            walk = Walk(load_method(self.settings.method, encoder), encoder, self.settings)
+            drawn = [walk.register(pair.before, pair.after) for pair in self.pictures]
             arrays = [drawn[number % len(drawn)].pictures for number in range(len(pairs))]
             works[f"bare {precision}"] = lambda e=encoder, a=arrays: [e.encode_images(both) for both in a]
             if lanes := self.lanes:

@@ -17,8 +17,9 @@ from pathlib import Path
 
 from argus_fiftyone.demo import PAIRS
 from argus_fiftyone.encoders.registry import load_encoder
-from argus_fiftyone.engine.compare import compare_files
+from argus_fiftyone.engine.compare import Walk, compare_images
 from argus_fiftyone.io.pair_list import Pair, read_pairs
+from argus_fiftyone.methods.registry import load_method
 from argus_fiftyone.settings import Settings
 from benchmarks.measuring import by_amount, describe_machine, seconds
 
@@ -31,10 +32,10 @@ def main() -> None:
     pair = read_pairs(PAIRS)[0]
     print(f"{describe_machine()}\n{pair.id}, median of {runs} (range), s")
     show("cold, argus compare", [seconds(lambda: cold(pair)) for _ in range(runs)])
-    settings = Settings(encoder="mini")
     encoder = load_encoder("mini")
+    walk = Walk(load_method("argus", encoder), encoder, Settings(encoder="mini"))
     for what, query in (("loaded, one pair", pair.query), ("the same, a thing", THING)):
-        warm = partial(compare_files, pair.before, pair.after, query, encoder, settings)
+        warm = partial(compare_images, pair.before, pair.after, [query], walk)
         warm()
         show(what, [seconds(warm) for _ in range(2 * runs)])
 

@@ -185,7 +185,7 @@ def by_amount(*, smoke: T, quick: T, full: T) -> T:
 
 @contextmanager
 def turned(constants: Mapping[str, Any]) -> Iterator[None]:
-    """Module constants of the program, e.g. "engine.calibration.SMOOTHING", set otherwise for a while."""
+    """Module constants of the program, e.g. "engine.heatmap.EDGE_NOISE", set otherwise for a while."""
     places = [
         (importlib.import_module(f"argus_fiftyone.{module}"), name)
         for module, _, name in (constant.rpartition(".") for constant in constants)

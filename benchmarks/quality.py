@@ -1,7 +1,7 @@
 """How well Argus finds what was asked for: `python -m benchmarks.quality --pairs pairs.csv`.
 
 Writes docs/quality.md: metrics per source with bootstrap intervals, what each stage of the
-corridor contributes, how loudly it answers to nuisance alone, whether the words decide
+walk contributes, how loudly it answers to nuisance alone, whether the words decide
 between two changes, and the ten worst pairs as pictures. Each part keeps its results
 under --out, so a stopped measurement goes on where it was.
 """
@@ -19,7 +19,7 @@ import numpy as np
 
 from argus_fiftyone.encoders.protocol import Encoder
 from argus_fiftyone.encoders.registry import load_encoder
-from argus_fiftyone.engine.compare import compare_pictures
+from argus_fiftyone.engine.compare import Walk, compare_images
 from argus_fiftyone.engine.overlay import overlay
 from argus_fiftyone.evaluation.report import CIRCULAR, as_table
 from argus_fiftyone.io.images import read_image, resize
@@ -27,6 +27,8 @@ from argus_fiftyone.io.maps import read_map
 from argus_fiftyone.io.masks import read_mask
 from argus_fiftyone.io.pair_list import Pair, read_pairs, read_rows
 from argus_fiftyone.io.png import write_png
+from argus_fiftyone.methods.constants import changed
+from argus_fiftyone.methods.registry import load_method
 from argus_fiftyone.runs.evaluate import evaluate_run
 from argus_fiftyone.runs.folder import run_pairs
 from argus_fiftyone.settings import Settings
@@ -35,15 +37,15 @@ from benchmarks.words_decide import WORDS_DECIDE, boards_of_one_fault, diptychs
 
 STAGES: dict[str, dict[str, Any]] = {
     "as shipped": {},
-    "without pixels": {"engine.calibration.PIXEL_TRUST": 0.0, "engine.calibration.PIXEL_DOUBT": 0.0},
-    "without the pair's own score in the map": {"engine.calibration.PAIR_SHARE": 0.0},
-    "without the other picture in the score": {"engine.calibration.SCORE_COUNTER": 0.0},
-    "without smoothing": {"engine.calibration.SMOOTHING": 0.3},
+    "without pixels": {"pixel_trust": 0.0, "pixel_doubt": 0.0},
+    "without the strength of the pair in the map": {"pair_share": 0.0},
+    "without the other picture in the strength": {"score_counter": 0.0},
+    "without smoothing": {"smoothing": 0.3},
     "without following edges": {"engine.heatmap.EDGE_NOISE": 1e6},
-    "without matching exposure": {"exposure.SMALLEST_GAIN": 1e6},
-    "without alignment": {"alignment.WORTHWHILE": -1.0},
+    "without matching exposure": {"registration.exposure.SMALLEST_GAIN": 1e6},
+    "without alignment": {"registration.align.WORTHWHILE": -1.0},
 }
-"""What is turned off, as module constants; everything else stays."""
+"""What is turned off: numbers of the method, and module constants by their full name; all else stays."""
 
 BOOTSTRAPS = 1000
 
@@ -138,10 +140,11 @@ def nuisances() -> dict[str, Callable[[np.ndarray], np.ndarray]]:
 def sweep(pairs: list[Pair], encoder: Encoder, settings: Settings) -> list[tuple[str, float, float, float]]:
     """Per nuisance: mean and highest score, and the share whose map or score reaches the threshold."""
     pictures = [read_image(pair.before, 1024) for pair in pairs]
+    walk = Walk(load_method(settings.method, encoder), encoder, settings)
     lines = []
     for name, disturb in nuisances().items():
         answers = [
-            compare_pictures(picture, disturb(picture), [pair.query], encoder, settings)[0]
+            compare_images(picture, disturb(picture), [pair.query], walk)[0]
             for picture, pair in zip(pictures, pairs, strict=True)
         ]
         scores = np.array([answer.score for answer in answers])
@@ -209,7 +212,8 @@ def main() -> None:
     text += TABLE
     _save(text, given.report)  # what is measured stands, even if the rest is stopped
     for name, constants in STAGES.items():
-        with turned(constants):
+        own = {key: value for key, value in constants.items() if "." not in key}
+        with changed("argus", **own), turned({k: v for k, v in constants.items() if k not in own}):
             folder = given.out / "ablation" / name.replace(" ", "_").replace("'", "")
             text.append(_row(name, measure(given.pairs, folder, encoder, settings, given.every)["macro"]))
     text += ["", "## Nuisance alone", "", "Each before picture against a disturbed copy of itself.", ""]

@@ -4,7 +4,7 @@
 
 ViT-B/16 with random weights at 448 px, one thread, processor time (so that other programs disturb
 little), mean of five after one warm-up. The bound is encode / (all stages): what is reached when
-every core is busy all the time. A further query costs answer and write once more; here from 20 of them,
+every core is busy all the time. A further query costs score and write once more; here from 20 of them,
 the map as large as the picture and at most 1024 px.
 """
 
@@ -21,11 +21,10 @@ from typing import Any
 import cv2
 import torch
 
-from argus_fiftyone.engine.answers import answer
-from argus_fiftyone.engine.features import weigh
+from argus_fiftyone.engine.compare import Walk
 from argus_fiftyone.io.images import fitted_size, read_scaled
 from argus_fiftyone.io.maps import write_map
-from argus_fiftyone.registration.registered_pair import prepare_files
+from argus_fiftyone.methods.registry import load_method
 from argus_fiftyone.settings import Settings
 from benchmarks.measuring import (
     ONE_MEGAPIXEL,
@@ -69,25 +68,26 @@ def measure(
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Processor seconds by stage, for one pair and one query, and what a further query adds."""
     (pair,) = write_pairs(scratch, 1, size)
+    walk = Walk(load_method(settings.method, encoder), encoder, settings)
     longest = settings.resolution + encoder.cell
     decode, _ = cost(lambda: [read_scaled(path, longest) for path in (pair.before, pair.after)])
-    both, prepared = cost(lambda: prepare_files(pair.before, pair.after, encoder.cell, settings.resolution))
-    encode, (old, new) = cost(lambda: encoder.encode_images(prepared.pictures))
-    seen, evidence = cost(lambda: weigh(prepared, old, new, encoder))
-    told, comparisons = cost(lambda: answer(evidence, QUERIES[:1], encoder, settings))
+    both, registered = cost(lambda: walk.register(pair.before, pair.after))
+    encode, _ = cost(lambda: encoder.encode_images(registered.pictures, walk.method.needs.features))
+    seen, (observed,) = cost(lambda: walk.observe([registered]))
+    told, comparisons = cost(lambda: walk.compare(observed, QUERIES[:1]))
     write, _ = cost(lambda: write_map(scratch / "map.png", comparisons[0].drawing))
-    many, comparisons = cost(lambda: answer(evidence, QUERIES, encoder, settings))
+    many, comparisons = cost(lambda: walk.compare(observed, QUERIES))
     small = replace(comparisons[0].drawing, size=fitted_size(*size, SMALL_MAPS))
     little, _ = cost(lambda: write_map(scratch / "map.png", small))
     costs = {
         "decode": decode,
         "align": both - decode,
         "encode": encode,
-        "weigh": seen,
-        "answer": told,
+        "observe": max(seen - encode, 0.0),
+        "score": told,
         "write": write,
     }
-    return costs, {"answer": many / len(QUERIES), "write": write, f"write {SMALL_MAPS} px": little}
+    return costs, {"score": many / len(QUERIES), "write": write, f"write {SMALL_MAPS} px": little}
 
 
 def cost(work: Callable[[], Any], runs: int = 5) -> tuple[float, Any]:

@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from argus_fiftyone.methods.common.posterior import relevance_by_prompts
 from fakes import SPOT, FakeEncoder, compare_by_pixels, write_list
 
-from argus_fiftyone.encoders.protocol import ImageFeatures
+from argus_fiftyone.encoders.protocol import FeatureKind, ImageFeatures
+from argus_fiftyone.feedback import region_features
 from argus_fiftyone.feedback.conformal import TooFewDecisionsError
 from argus_fiftyone.feedback.region_features import region_cells, similarities
 from argus_fiftyone.io.png import write_png
+from argus_fiftyone.methods.common.words import DenseWords
+from argus_fiftyone.methods.protocol import QueryBatch
 from argus_fiftyone.plugin.dataset.calibrating import calibrate_from_reviews, decided_scores
 from argus_fiftyone.plugin.dataset.computing import compute_heatmaps
 from argus_fiftyone.plugin.dataset.imports import ImportReport, import_pairs, rows_of_csv
@@ -32,16 +34,20 @@ SPOTS = {name: (0.7 if number % 2 else -0.7) * (1 - number / 100) for number, na
 class BrightnessEncoder(FakeEncoder):
     """Sees how bright a cell is, and takes bright cells for texture, which misleads it at first."""
 
-    name = "brightness"
+    name = family = fingerprint = "brightness"
     cell = 8
     temperature = 10.0
+    one_by_one = False
+    device = torch.device("cpu")
 
-    def encode_images(self, pictures: Sequence[np.ndarray]) -> list[ImageFeatures]:
-        return [self._features(picture) for picture in pictures]
+    def encode_images(
+        self, images: Sequence[np.ndarray], kinds: frozenset[FeatureKind]
+    ) -> list[ImageFeatures]:
+        return [self._features(image) for image in images]
 
-    def _features(self, picture: np.ndarray) -> ImageFeatures:
-        rows, cols = (side // self.cell for side in picture.shape[:2])
-        grey = picture[..., 0].reshape(rows, self.cell, cols, self.cell).mean((1, 3)) / 255
+    def _features(self, image: np.ndarray) -> ImageFeatures:
+        rows, cols = (side // self.cell for side in image.shape[:2])
+        grey = image[..., 0].reshape(rows, self.cell, cols, self.cell).mean((1, 3)) / 255
         cells = torch.nn.functional.normalize(
             torch.tensor(np.stack([grey, 1 - grey], -1), dtype=torch.float32), dim=-1
         )
@@ -50,19 +56,16 @@ class BrightnessEncoder(FakeEncoder):
     def encode_text(self, prompts: Sequence[str]) -> torch.Tensor:
         return _understood(prompts)
 
-    def describe(self, before: ImageFeatures, after: ImageFeatures) -> tuple[torch.Tensor, torch.Tensor]:
-        return before.text_aligned, after.text_aligned
-
-    def relevance(self, cells: torch.Tensor, query: Query) -> torch.Tensor:
-        return relevance_by_prompts(cells, [query], self.encode_text, self.temperature)[0]
+    def text_support(self, texts: Sequence[str]) -> list[float]:
+        return [float(bool(text.strip())) for text in texts]
 
 
-class WholeQueryEncoder(BrightnessEncoder):
+class WholeQueryWords(DenseWords):
     """Reads the query as a whole: everything is relevant but what a contrast names better."""
 
-    def relevance(self, cells: torch.Tensor, query: Query) -> torch.Tensor:
-        named = _understood(query.contrast or ("nothing",))
-        return 1 - (cells @ named.T).amax(-1) / 2
+    def relevance(self, described: torch.Tensor, queries: QueryBatch) -> torch.Tensor:
+        named = [_understood(query.contrast or ("nothing",)) for query in queries.queries]
+        return torch.stack([1 - (described @ words.T).amax(-1) / 2 for words in named], dim=1)
 
 
 def _understood(prompts: Sequence[str]) -> torch.Tensor:
@@ -163,11 +166,14 @@ def test_a_query_for_any_change_has_nothing_to_refine(dataset: Any):
         list(refine_query(dataset, "k", Refining(), query="any change", encoder=BrightnessEncoder()))
 
 
-def test_an_encoder_that_reads_queries_as_a_whole_gets_contrasts_instead_of_weights(dataset: Any):
+def test_an_encoder_that_reads_queries_as_a_whole_gets_contrasts_instead_of_weights(
+    dataset: Any, monkeypatch
+):
     decide(dataset, "regions")
     mark_as_changed(dataset)
+    monkeypatch.setattr(region_features, "words_of", lambda _: WholeQueryWords())
     refining = Refining()
-    list(refine_query(dataset, "k", refining, encoder=WholeQueryEncoder()))
+    list(refine_query(dataset, "k", refining, encoder=BrightnessEncoder()))
     assert refining.result is not None
     assert refining.result.contrast == ("a cast shadow",)
     assert refined_queries(dataset)["a spot"].contrast == ("a cast shadow",)

@@ -14,8 +14,10 @@ from argus_fiftyone.encoders.mini import weights as mini_weights
 from argus_fiftyone.encoders.mini.fused import FusedTower, fused
 from argus_fiftyone.encoders.mini.text import MiniText
 from argus_fiftyone.encoders.mini.tower import MiniTower
+from argus_fiftyone.encoders.protocol import Encoder, FeatureKind
 from argus_fiftyone.encoders.registry import load_encoder
-from argus_fiftyone.engine.cache import CachedEncoder, FeatureCache
+from argus_fiftyone.engine.cache import FeatureCache
+from argus_fiftyone.engine.cached_encoder import CachedEncoder
 
 pytestmark = pytest.mark.offline_towers
 
@@ -132,14 +134,31 @@ def test_a_remembered_picture_is_what_mini_saw(tmp_path):
         weights(needed)
     picture = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
     cache = FeatureCache(tmp_path)
-    first, again = (CachedEncoder(load_encoder("mini", "cpu"), cache) for _ in range(2))
+    kinds: frozenset[FeatureKind] = frozenset({"levels", "dense"})
+    first, again = (CachedEncoder(load_encoder("mini", "cpu"), kinds, cache) for _ in range(2))
     (seen,), (remembered,) = (encoder.encode_images([picture]) for encoder in (first, again))
     cache.close()
-    for one, other in zip(seen.visual, remembered.visual, strict=True):
+    assert len(seen.levels) == 8
+    for one, other in zip(seen.levels, remembered.levels, strict=True):
         assert torch.equal(one, other)
         assert one.stride() == other.stride()
-    assert remembered.text_aligned.shape == seen.text_aligned.shape == (0, 0, 384)
-    assert torch.equal(seen.picture, remembered.picture)
+    assert seen.dense is not None
+    assert remembered.dense is not None
+    assert seen.dense.shape == (2, 3, 384)
+    assert torch.equal(seen.dense, remembered.dense)
+    assert torch.equal(seen.image, remembered.image)
+
+
+def test_mini_is_an_encoder_whose_dense_cells_meet_its_texts(mini):
+    assert isinstance(mini, Encoder)
+    (image,) = np.random.default_rng(1).integers(0, 256, (1, 64, 96, 3), np.uint8)
+    (without,) = mini.encode_images([image], frozenset({"levels"}))
+    (features,) = mini.encode_images([image], frozenset({"dense"}))
+    assert without.dense is None
+    torch.testing.assert_close(features.dense.norm(dim=-1), torch.ones(2, 3))
+    texts = mini.encode_text(["a dog", "a screw"])
+    torch.testing.assert_close(texts.norm(dim=-1), torch.ones(2))
+    assert (features.dense @ texts.T).shape == (2, 3, 2)
 
 
 def test_loading_mini_imports_no_library_of_models():

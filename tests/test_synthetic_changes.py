@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import training
-from argus_fiftyone.methods.common.soft_alignment import EVIDENCE, FOLDED
+from argus_fiftyone.encoders.mini.matched import EVIDENCE, FOLDED
 from training import batches, boards, captions, features, vocabulary
 from training.board_faults import FAULTS
 from training.marks import MARKS, broken_in_two

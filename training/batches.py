@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from argus_fiftyone.encoders.mini.head import MiniHead
-from argus_fiftyone.methods.common.soft_alignment import FOLDED, SeenPair
+from argus_fiftyone.encoders.mini.matched import FOLDED, MatchedPair
 from training import features
 from training.prototypes import KINDS, SURFACES
 from training.scene import APPEARED, CHANGED, DISAPPEARED, OPPOSITE
@@ -38,7 +38,7 @@ class Batch:
     (pair, row, column) indices of changed and unchanged cells. kinds, surfaces: [picked], as in `KINDS`
     and `SURFACES`. texts: MiniLM vectors. truth: float [picked, texts]."""
 
-    seen: SeenPair
+    seen: MatchedPair
     cells: Tensor
     directions: Tensor
     picked: tuple[Tensor, Tensor, Tensor]

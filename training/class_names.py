@@ -11,8 +11,8 @@ from timm.data.imagenet_info import ImageNetInfo
 from torch.nn import functional
 
 from argus_fiftyone.encoders.mini import weights as mini_weights
+from argus_fiftyone.encoders.mini.class_names import WEIGHTS
 from argus_fiftyone.encoders.mini.text import MiniText
-from argus_fiftyone.methods.common import region_classifier as mini_places
 
 
 def class_vectors(text: MiniText) -> torch.Tensor:
@@ -31,8 +31,8 @@ def class_vectors(text: MiniText) -> torch.Tensor:
 
 def main() -> None:
     vectors = class_vectors(MiniText(mini_weights.checked(mini_weights.TEXT_TOWER))).half()
-    save_file({"vectors": vectors.contiguous()}, str(mini_places.CLASS_NAMES))
-    print(f"{mini_places.CLASS_NAMES.name}: {tuple(vectors.shape)}")
+    save_file({"vectors": vectors.contiguous()}, str(WEIGHTS))
+    print(f"{WEIGHTS.name}: {tuple(vectors.shape)}")
 
 
 if __name__ == "__main__":

@@ -11,9 +11,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from argus_fiftyone.encoders.mini import encoder as mini
+from argus_fiftyone.encoders.mini.matched import MatchedPair
 from argus_fiftyone.io.images import read_image, resize
 from argus_fiftyone.io.masks import read_mask
-from argus_fiftyone.methods.common.soft_alignment import SeenPair, see
+from argus_fiftyone.methods.common.soft_alignment import match
 from training.features import MAPS
 
 LONGEST = 640
@@ -35,14 +36,14 @@ def rows_of(pairs_csv: Path, sources: tuple[str, ...] = (), label: str = "change
 
 
 class PairReader:
-    """The frozen half of the work: pictures → `SeenPair`, read from `cache` where it lies there."""
+    """The frozen half of the work: pictures → `MatchedPair`, read from `cache` where it lies there."""
 
     def __init__(self, cache: Path):
         self.cache = cache
         self.encoder = mini.MiniEncoder("cpu")
 
     @torch.inference_mode()
-    def seen(self, row: Row) -> SeenPair:
+    def seen(self, row: Row) -> MatchedPair:
         if not row["id"]:  # made for this test alone: not worth keeping
             return self._read(row)
         file = self.cache / f"{Path(row['after']).parent.parent.name}_{row['id'].replace('/', '_')}.npz"
@@ -55,18 +56,18 @@ class PairReader:
             role: [maps[n] for n in MAPS if n.startswith(role)]
             for role in ("before", "after", "gone", "come")
         }
-        return SeenPair(**grouped, evidence=maps["evidence"])
+        return MatchedPair(**grouped, evidence=maps["evidence"])
 
-    def _read(self, row: Row) -> SeenPair:
+    def _read(self, row: Row) -> MatchedPair:
         after = read_image(row["after"])
         scale = LONGEST / max(after.shape[:2])
         size = tuple(max(round(side * scale / 32), 1) * 32 for side in after.shape[:2])
         both = [resize(p, (size[0], size[1])) for p in (read_image(row["before"]), after)]
         stages = self.encoder.stages(both)
-        return see([stage[:1] for stage in stages], [stage[1:] for stage in stages])
+        return match([stage[:1] for stage in stages], [stage[1:] for stage in stages])
 
     @staticmethod
-    def _write(file: Path, seen: SeenPair) -> None:
+    def _write(file: Path, seen: MatchedPair) -> None:
         flat = zip(MAPS, [*seen.before, *seen.after, *seen.gone, *seen.come], strict=True)
         arrays = {name: array.half().numpy() for name, array in (*flat, ("evidence", seen.evidence))}
         np.savez(file, **arrays)  # type: ignore[arg-type]
@@ -78,7 +79,9 @@ class PairReader:
         """ConSE posteriors of before and after, [queries, rows, cols] each: τ = 40 against `others`."""
         told = []
         for stage in coarsest:
-            cells = functional.normalize(self.encoder.places.class_mix(stage)[0], dim=-1)
+            cells = functional.normalize(
+                self.encoder.class_names.mix(self.encoder.tower.classes(stage))[0], dim=-1
+            )
             positive, negative = (
                 torch.einsum("rcd,nd->nrc", cells, prompts),
                 torch.einsum("rcd,nd->nrc", cells, others),

@@ -18,7 +18,8 @@ import numpy as np
 import torch
 
 from argus_fiftyone.encoders.mini import encoder as mini
-from argus_fiftyone.methods.common.soft_alignment import SeenPair, see
+from argus_fiftyone.encoders.mini.matched import MatchedPair
+from argus_fiftyone.methods.common.soft_alignment import match
 from training.pairs import Assets, make_pair
 from training.scene import SIDE, Pair
 
@@ -36,7 +37,7 @@ MAPS = tuple(
 
 @dataclass
 class Shard:
-    """maps: by name, float16 [pairs, channels, rows, cols]: the parts of a `SeenPair`. cells: uint8
+    """maps: by name, float16 [pairs, channels, rows, cols]: the parts of a `MatchedPair`. cells: uint8
     [pairs, GRID, GRID], 0 unchanged, k the k-th change, 255 neither. changes: per pair, per change
     (kind, surface, direction, part)."""
 
@@ -44,14 +45,14 @@ class Shard:
     cells: np.ndarray
     changes: list[list[tuple[str, str, str, str]]]
 
-    def seen(self, pairs: list[int], row: int = 0, column: int = 0, side: int = GRID) -> SeenPair:
+    def seen(self, pairs: list[int], row: int = 0, column: int = 0, side: int = GRID) -> MatchedPair:
         """Some pairs, cut to a square of cells; row, column and side are multiples of 4."""
         cut = {name: self._cut(array, pairs, row, column, side) for name, array in self.maps.items()}
         grouped = {
             role: [cut[name] for name in MAPS if name.startswith(role)]
             for role in ("before", "after", "gone", "come")
         }
-        return SeenPair(**grouped, evidence=cut["evidence"])
+        return MatchedPair(**grouped, evidence=cut["evidence"])
 
     @staticmethod
     def _cut(array: np.ndarray, pairs: list[int], row: int, column: int, side: int) -> torch.Tensor:
@@ -119,10 +120,10 @@ def _write_shard(target: Path, pairs: list[Pair], encoder: mini.MiniEncoder) -> 
 
 def _seen(encoder: mini.MiniEncoder, pair: Pair) -> dict[str, np.ndarray]:
     stages = encoder.stages([pair.before, pair.after])
-    return _halved(see([stage[:1] for stage in stages], [stage[1:] for stage in stages]))
+    return _halved(match([stage[:1] for stage in stages], [stage[1:] for stage in stages]))
 
 
-def _halved(seen: SeenPair) -> dict[str, np.ndarray]:
+def _halved(seen: MatchedPair) -> dict[str, np.ndarray]:
     flat = zip(MAPS, [*seen.before, *seen.after, *seen.gone, *seen.come], strict=True)
     return {name: array.half().numpy() for name, array in (*flat, ("evidence", seen.evidence))}
 

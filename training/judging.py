@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from argus_fiftyone.encoders.mini.head import ChangeDescription, MiniHead
+from argus_fiftyone.encoders.mini.head import MiniHead
 from argus_fiftyone.text import query
 from training.evidence import PairReader, Row
 
@@ -19,11 +19,11 @@ FLOOR = 0.25
 
 @dataclass
 class Reading:
-    """One pair, read once. coarsest: stride-32 maps of before and after. visual: [rows, cols],
-    evidence of change before any words."""
+    """One pair, read once. coarsest: stride-32 maps of before and after. came: what the head
+    says of each cell, [rows, cols, dim]. visual: [rows, cols], evidence of change before any words."""
 
     coarsest: tuple[Tensor, Tensor]
-    told: ChangeDescription
+    came: Tensor
     visual: Tensor
 
 
@@ -40,13 +40,13 @@ class Judge:
         if row["after"] not in self._readings:
             seen = self.reader.seen(row)
             coarsest = (seen.before[3].clone(), seen.after[3].clone())
-            self._readings[row["after"]] = Reading(coarsest, self.head.describe(seen), seen.visual()[0])
+            self._readings[row["after"]] = Reading(coarsest, self.head.describe(seen)[1][0], seen.visual()[0])
         return self._readings[row["after"]]
 
     @torch.inference_mode()
     def matches(self, reading: Reading, texts: list[str]) -> dict[str, Tensor]:
         """How well each text names what is seen, [texts, rows, cols] in [0, 1], per way."""
-        head = self.head.match(reading.told, self.head.embed_queries(self.embedded(texts)))
+        head = self.head.match_cells(reading.came, self.head.embed_queries(self.embedded(texts)))
         conse = torch.stack([self._conse(reading, query.parse_query(text)) for text in texts])
         both = combine(head, conse, self.understood(texts))
         return {"visual": torch.ones_like(head), "conse": conse, "head": head, "both": both}
@@ -60,7 +60,7 @@ class Judge:
         encoder = self.reader.encoder
         missing = [text for text in dict.fromkeys(texts) if (centred, text) not in self._vectors]
         if missing:
-            made = encoder.encode_text(missing) if centred else encoder._embed(missing)
+            made = encoder.encode_text(missing) if centred else encoder.embed(missing)
             self._vectors.update({(centred, text): v.clone() for text, v in zip(missing, made, strict=True)})
         return torch.stack([self._vectors[centred, text] for text in texts])
 
@@ -84,7 +84,7 @@ def combine(head: Tensor, conse: Tensor, understood: Tensor) -> Tensor:
     """Both readings of the words, each as far as it can be trusted.
 
     Args:
-        head: [n, rows, cols] from `MiniHead.match`. conse: the same shape, a posterior.
+        head: [n, rows, cols] from `MiniHead.match_cells`. conse: the same shape, a posterior.
         understood: [n] from `MiniHead.understood`.
 
     Returns:

@@ -24,13 +24,13 @@ import numpy as np
 from sklearn.metrics import average_precision_score
 
 from argus_fiftyone.encoders.registry import load_encoder
-from argus_fiftyone.engine.answers import answer
-from argus_fiftyone.engine.compare import see
+from argus_fiftyone.engine.compare import Walk
+from argus_fiftyone.engine.observation import Observation
 from argus_fiftyone.engine.workers import in_pieces
 from argus_fiftyone.io.images import read_image, resize
 from argus_fiftyone.io.masks import read_mask
 from argus_fiftyone.io.png import write_png
-from argus_fiftyone.registration.registered_pair import at_encoding_size
+from argus_fiftyone.methods.registry import load_method
 from argus_fiftyone.settings import Settings
 from benchmarks.measuring import turned
 from training.evidence import Row, rows_of
@@ -42,7 +42,7 @@ UNDONE: dict[str, dict[str, Any]] = {
     "read only where it lies": {"methods.common.region_classifier.ALONE": 0.0},
     "read only cut out": {"methods.common.region_classifier.ALONE": 1.0},
     "cut out on grey": {"methods.common.instances.BACKGROUND": 127},
-    "cut out at 352 px": {"methods.common.region_classifier.THING_SIDE": 352},
+    "cut out at 352 px": {"methods.common.region_classifier.CROP_SIDE": 352},
     "all thousand names count": {"methods.common.region_classifier.CLASSES_MEANT": 1000},
     "a tenth left of other things": {"methods.common.query_weighting.NAMES_LEAST": 0.1},
 }
@@ -77,20 +77,24 @@ def by_the_engine(
     pairs_csv: Path, seed: int, objects: str, ways: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, tuple[float, float]]:
     """Per way of the engine: how often the named object holds the stronger evidence, and AP of its pixels."""
-    encoder, settings = load_encoder("mini"), Settings(encoder="mini")
+    encoder = load_encoder("mini")
+    walk = Walk(load_method("argus", encoder), encoder, Settings(encoder="mini"))
     found: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for row, name in scenes(pairs_csv, seed, objects):
         before, after = (read_image(row[when]) for when in ("before", "after"))
-        sized = at_encoding_size(before, after, encoder.cell, settings.resolution)
-        evidence = in_pieces(partial(see, sized, encoder))
+        (observed,) = in_pieces(partial(_observed, walk, before, after))
         pasted = (before != after).any(axis=2)
         pasted[:, SIZE[1] // 2 :] = False  # the named one is on the left
         for way, constants in ways.items():
             with turned(constants):
-                shown = np.abs(in_pieces(partial(answer, evidence, [name], encoder, settings))[0].heatmap)
+                shown = np.abs(in_pieces(partial(walk.compare, observed, [name]))[0].heatmap)
             precision = average_precision_score(pasted.ravel(), shown.ravel())
             found[way].append((_left_preferred(shown, shown.size // 100), float(precision)))
     return {way: (float(won), float(ap)) for way, own in found.items() for won, ap in [np.mean(own, axis=0)]}
+
+
+def _observed(walk: Walk, before: np.ndarray, after: np.ndarray) -> list[Observation]:
+    return walk.observe([walk.register(before, after)])
 
 
 def _left_preferred(shown: np.ndarray, strongest: int) -> float:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from argus_fiftyone.encoders.mini.head import MiniHead
-from argus_fiftyone.methods.common.soft_alignment import FOLDED, SeenPair
+from argus_fiftyone.encoders.mini.matched import FOLDED, MatchedPair
 
 MIXED = 0.5
 WITHHELD = 0.3
@@ -22,7 +22,7 @@ NOISE = 0.1
 CONCENTRATION = 0.3
 
 
-def perturbed(head: MiniHead, seen: SeenPair) -> SeenPair:
+def perturbed(head: MiniHead, seen: MatchedPair) -> MatchedPair:
     """`seen` [n pairs] with other statistics; its evidence stays as it is."""
     count = seen.evidence.shape[0]
     other, own = torch.randperm(count), _own_share(count)
@@ -42,7 +42,7 @@ def perturbed(head: MiniHead, seen: SeenPair) -> SeenPair:
             stretch = scales[level] * (width / spread).clamp(0.3, 3)
             gone.append(stretch * _noisy(seen.gone[level - 1] / scales[level]))
             come.append(stretch * _noisy(seen.come[level - 1] / scales[level]))
-    return SeenPair(before, after, gone, come, seen.evidence)
+    return MatchedPair(before, after, gone, come, seen.evidence)
 
 
 def _own_share(count: int) -> Tensor:

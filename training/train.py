@@ -23,6 +23,7 @@ from argus_fiftyone.encoders.mini.head import MiniHead
 from training import batches, features, sources, validation, wordings
 from training.perturbation import perturbed
 from training.prototypes import KINDS, SURFACES, Prototypes
+from training.reading import match_logits, one_way
 
 VALIDATION_SEED = 900_000
 BATCH = 16
@@ -37,7 +38,7 @@ AVERAGED = 0.995
 
 def losses(head: MiniHead, teachers: nn.ModuleDict, batch: batches.Batch) -> dict[str, Tensor]:
     """Every term of the training loss for one batch."""
-    embedding, changed, direction = head.one_way(perturbed(head, batch.seen))
+    embedding, changed, direction = one_way(head, perturbed(head, batch.seen))
     told = batch.cells != features.IGNORED
     is_changed = (batch.cells > 0) & told
     terms = {"changed": _changed_loss(changed, is_changed, told)}
@@ -69,7 +70,7 @@ def _match_loss(head: MiniHead, cells: Tensor, queries: Tensor, truth: Tensor) -
     """Sigmoid loss per cell and wording, plus a ranking of the wordings per cell."""
     if not len(cells):
         return cells.sum()
-    logits = head.match_logits(cells @ queries.T)
+    logits = match_logits(head, cells @ queries.T)
     each = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
     right, wrong = truth.sum().clamp(min=1), (1 - truth).sum().clamp(min=1)
     balanced = (each * truth).sum() / right + (each * (1 - truth)).sum() / wrong
@@ -80,7 +81,7 @@ def _match_loss(head: MiniHead, cells: Tensor, queries: Tensor, truth: Tensor) -
 def _quiet_loss(head: MiniHead, cells: Tensor, queries: Tensor) -> Tensor:
     """Where nothing changed no wording fits, and the one thing to say is `nothing`: then the
     scene itself cannot answer a query that happens to name it."""
-    logits = head.match_logits(cells @ queries.T)
+    logits = match_logits(head, cells @ queries.T)
     offered = _with_nothing(head, cells, logits)
     return 0.5 * functional.softplus(logits).mean() + 0.5 * (offered.logsumexp(dim=1) - offered[:, -1]).mean()
 
@@ -90,14 +91,14 @@ def _found_loss(head: MiniHead, changed: Tensor, quiet: Tensor, queries: Tensor,
     name and before unchanged ones. It is what a heatmap has to do; `_match_loss` ranks wordings."""
     if not truth.any():
         return changed.sum() * 0
-    named = head.match_logits(changed @ queries.T)
-    others = torch.cat([named.masked_fill(truth > 0, -1e4), head.match_logits(quiet @ queries.T)])
+    named = match_logits(head, changed @ queries.T)
+    others = torch.cat([named.masked_fill(truth > 0, -1e4), match_logits(head, quiet @ queries.T)])
     late = functional.softplus(others.logsumexp(dim=0) - named)
     return (late * truth).sum() / truth.sum()
 
 
 def _with_nothing(head: MiniHead, cells: Tensor, logits: Tensor) -> Tensor:
-    silent = head.match_logits(cells @ functional.normalize(head.nothing, dim=0))
+    silent = match_logits(head, cells @ functional.normalize(head.nothing, dim=0))
     return torch.cat([logits, silent[:, None]], dim=1)
 
 

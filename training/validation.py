@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from argus_fiftyone.encoders.mini.head import MiniHead
 from training import batches, features, wordings
+from training.reading import both_ways
 from training.vocabulary import HELD_OUT_KINDS
 
 PAIRS = 200
@@ -25,7 +26,7 @@ def described(head: MiniHead, shards: list[features.Shard]) -> tuple[Tensor, lis
     told, owners = [], []
     for shard in shards:
         for i in range(len(shard.cells)):
-            embedding = head.both_ways(shard.seen([i]))[0][0]
+            embedding = both_ways(head, shard.seen([i]))[0][0]
             for k, change in enumerate(shard.changes[i], start=1):
                 spots = np.argwhere(shard.cells[i] == k)[:16]
                 if len(spots) and change[0] not in HELD_OUT_KINDS:
@@ -76,7 +77,7 @@ def figures(head: MiniHead, work: Path, seed: int) -> dict[str, float]:
     changed, truth, right, cells, owners = [], [], [], [], []
     for shard in shards:
         for i in range(len(shard.cells)):
-            embedding, logits, ways = (x[0] for x in head.both_ways(shard.seen([i])))
+            embedding, logits, ways = (x[0] for x in both_ways(head, shard.seen([i])))
             label = shard.cells[i]
             told = label != features.IGNORED
             changed.append(logits.sigmoid().numpy()[told])
