@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 import sys
+from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -29,14 +30,15 @@ def example() -> str:
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch) -> Path:
+def folder(tmp_path, monkeypatch) -> Iterator[Path]:
     """A folder of the user's, from which `argus` is called; it is not on the path, as with the command."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [place for place in sys.path if place])
-    monkeypatch.setattr(sys, "modules", dict(sys.modules))
     (tmp_path / "my_module.py").write_text(example(), encoding="utf-8")
     importlib.invalidate_caches()
-    return tmp_path
+    yield tmp_path
+    for name in ("my_module", "wrong"):
+        sys.modules.pop(name, None)
 
 
 def test_the_method_of_the_documentation_is_about_thirty_lines_and_finds_the_spot(folder):
