@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from fake_towers import FakeTowers, write_scenes
 
+from argus_fiftyone.encoders.protocol import Encoder
 from argus_fiftyone.engine.calibration import Curve, curve_of
 from argus_fiftyone.io.pair_list import read_pairs
 from argus_fiftyone.methods.constants import changed
@@ -61,14 +62,14 @@ def test_evidence_is_measured_with_the_half_that_is_being_tried(tmp_path):
     class Own(NearestNeighbour):
         name = "not_in_the_constants"
 
-        def __init__(self) -> None:
-            self.reach = 2
+        def __init__(self, encoder: Encoder) -> None:
+            self.encoder, self.reach = encoder, 2
 
-    for method in (load_method("nearest_neighbour", encoder), Own()):
+    for method in (load_method("nearest_neighbour", encoder), Own(encoder)):
         low, high = (
             strongest(method, half, encoder, pairs, Settings(resolution=128)) for half in (0.05, 0.5)
         )
         assert (low > high + 0.1).all()
     with changed("not_in_the_constants", curve={"half": 7.0}):
-        assert curve_of(Own(), "fake").half == 7
-    assert curve_of(Own(), "fake").half == 1
+        assert curve_of(Own(encoder), "fake").half == 7
+    assert curve_of(Own(encoder), "fake").half == 1

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import importlib
+import json
 import re
+import shlex
 import sys
+from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 from fake_towers import FakeTowers, draw_textured
+from typer.testing import CliRunner
 
+from argus_fiftyone.command_line import app
 from argus_fiftyone.encoders.none import NoEncoder
 from argus_fiftyone.encoders.protocol import Encoder
 from argus_fiftyone.engine.compare import Walk, compare_images
+from argus_fiftyone.io.png import write_png
 from argus_fiftyone.methods import registry
 from argus_fiftyone.methods.registry import MethodUnavailable, built_in, list_methods, load_method
 from argus_fiftyone.settings import Settings
@@ -22,21 +28,26 @@ EXTENDING = Path(__file__).parents[1] / "docs" / "extending.md"
 OWN = "my_module:ColdDistance"
 
 
+def blocks(language: str) -> list[str]:
+    """The blocks of docs/extending.md in a language."""
+    return re.findall(rf"```{language}\n(.*?)```", EXTENDING.read_text(encoding="utf-8"), re.S)
+
+
 def example() -> str:
     """The method that docs/extending.md shows."""
-    (block, *_) = re.findall(r"```python\n(.*?)```", EXTENDING.read_text(encoding="utf-8"), re.S)
-    return block
+    return blocks("python")[0]
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch) -> Path:
+def folder(tmp_path, monkeypatch) -> Iterator[Path]:
     """A folder of the user's, from which `argus` is called; it is not on the path, as with the command."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [place for place in sys.path if place])
-    monkeypatch.setattr(sys, "modules", dict(sys.modules))
     (tmp_path / "my_module.py").write_text(example(), encoding="utf-8")
     importlib.invalidate_caches()
-    return tmp_path
+    yield tmp_path
+    for name in ("my_module", "wrong"):
+        sys.modules.pop(name, None)
 
 
 def test_the_method_of_the_documentation_is_about_thirty_lines_and_finds_the_spot(folder):
@@ -51,6 +62,21 @@ def test_the_method_of_the_documentation_is_about_thirty_lines_and_finds_the_spo
     assert (same.score, found.method) == (0, "cold_distance")
     assert found.score > 0.5
     assert found.regions
+
+
+@pytest.mark.offline_towers
+@pytest.mark.usefixtures("mini")
+def test_the_commands_of_the_documentation_run_as_they_stand(folder, capsys):
+    for name, image in zip(("before.png", "after.png"), draw_textured(3, 96), strict=True):
+        write_png(folder / name, image)
+    command, *_ = blocks("sh")
+
+    done = CliRunner().invoke(app, shlex.split(command)[1:])
+    assert done.exit_code == 0, done.output
+    assert json.loads((folder / "result" / "result.json").read_text())["method"] == "cold_distance"
+
+    exec(blocks("python")[1], {})
+    assert float(capsys.readouterr().out.split()[0]) > 0
 
 
 def test_a_file_of_ones_own_does_not_take_the_place_of_an_installed_package(folder):

@@ -93,6 +93,7 @@ def _both_sides(level: Level) -> Float[Tensor, "pairs sides rows cols dim"]:
 
 
 def by_side(flat: Tensor, cells: Tensor) -> Float[Tensor, "pairs queries sides rows cols"]:
+    """[pairs, queries, all cells of a pair] in the shape of the cells [pairs, sides, rows, cols, dim]."""
     return flat.unflatten(2, cells.shape[1:4])
 
 
