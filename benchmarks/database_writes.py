@@ -96,7 +96,7 @@ def by_argus(dataset: Any, outcomes: list[PairResult], folder: Path) -> None:
     from argus_fiftyone.plugin.dataset.slices import pairs_in
     from argus_fiftyone.plugin.dataset.writing import RunWriter
 
-    writer = RunWriter(dataset, ["run"], folder)
+    writer = RunWriter(dataset, {"run": 0.5}, folder, 0.5)
     for sample, outcome in zip(pairs_in(dataset).samples, outcomes, strict=True):
         writer.add(sample, outcome)
     writer.flush()

@@ -20,10 +20,10 @@ ImagePair = tuple[np.ndarray, np.ndarray]
 
 
 def batch_of(
-    pairs: Sequence[ImagePair], needs: Needs, encoder: Encoder | None, in_view: np.ndarray | None = None
+    pairs: Sequence[ImagePair], needs: Needs, encoder: Encoder, in_view: np.ndarray | None = None
 ) -> PairBatch:
     """Pairs of one size that need no registration; all in view unless told otherwise."""
-    shown = CachedEncoder(encoder, needs.features) if encoder and needs.features else None
+    shown = CachedEncoder(encoder, needs.features)
     return pair_batch([_registered(*pair, in_view) for pair in pairs], shown, needs)
 
 

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from argus_fiftyone.io.images import read_image
 from argus_fiftyone.io.maps import read_map
 from argus_fiftyone.io.png import write_png
 
-SMALL = {"resolution": 128}
+SMALL: dict[str, Any] = {"resolution": 128}
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,8 @@ def test_every_public_name_is_there_and_documented():
 def test_files_pil_images_and_arrays_give_the_same(files):
     arrays = [read_image(file) for file in files]
     images = [Image.fromarray(array) for array in arrays]
-    found = [argus.compare(*pair, method="pixel_difference", **SMALL) for pair in (files, arrays, images)]
+    pairs = (files, arrays, images)
+    found = [argus.compare(old, new, method="pixel_difference", **SMALL) for old, new in pairs]
     assert found[0].score > 0.5
     for other in found[1:]:
         assert other.score == found[0].score
@@ -53,15 +55,17 @@ def test_files_pil_images_and_arrays_give_the_same(files):
 
 def test_one_query_gives_one_result_and_a_list_gives_a_list(files):
     method = argus.load_method("argus", FakeTowers())
-    one = argus.compare(*files, "a new spot", method=method, **SMALL)
-    many = argus.compare(*files, ["a new spot", ""], method=method, **SMALL)
+    one = argus.compare(files[0], files[1], "a new spot", method=method, **SMALL)
+    many = argus.compare(files[0], files[1], ["a new spot", ""], method=method, **SMALL)
     assert isinstance(one, argus.Comparison)
     assert [each.query for each in many] == ["a new spot", ""]
     assert many[0].score == one.score
 
 
 def test_a_comparison_says_what_it_is_and_shows_itself(files, tmp_path):
-    found = argus.compare(*files, "a new spot", method=argus.load_method("argus", FakeTowers()), **SMALL)
+    found = argus.compare(
+        files[0], files[1], "a new spot", method=argus.load_method("argus", FakeTowers()), **SMALL
+    )
     assert repr(found).startswith(f"Comparison('a new spot': score {found.score:.2f}, ")
     assert found.told_by == "argus on fake (fake towers, for tests)"
     assert found._repr_png_().startswith(b"\x89PNG")
@@ -115,6 +119,6 @@ def test_errors_are_of_one_family(files, tmp_path):
         {"encoder": "mini", "attention": "vv"},
     ):
         with pytest.raises(argus.ArgusError):
-            argus.compare(*files, **wrong)
+            argus.compare(files[0], files[1], **wrong)
     with pytest.raises(argus.ArgusError, match=r"gone\.csv: no such file"):
         argus.run(tmp_path / "gone.csv", tmp_path / "out", method="pixel_difference")

@@ -97,7 +97,9 @@ SHORT = settings(max_examples=25, deadline=None)
 
 def drawn_pair(seed: int, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """A textured pair with a spot, brought to any size and shape, however small."""
-    before, after = (np.asarray(Image.fromarray(p).resize(size[::-1])) for p in draw_textured(seed, 96))
+    before, after = (
+        np.asarray(Image.fromarray(p).resize((size[1], size[0]))) for p in draw_textured(seed, 96)
+    )
     return before, after
 
 

@@ -20,7 +20,9 @@ INHERITED = (
 """Names of FiftyOne's own operators and panels, which document them."""
 
 
-def public_names(body: list[ast.stmt], inside: str = "") -> Iterator[tuple[str, ast.AST]]:
+def public_names(
+    body: list[ast.stmt], inside: str = ""
+) -> Iterator[tuple[str, ast.FunctionDef | ast.ClassDef]]:
     """Public classes and functions of a file, and of public classes in it."""
     for node in body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
@@ -34,7 +36,7 @@ def undocumented(source: str) -> list[str]:
     names = public_names(ast.parse(source).body)
     return [
         name for name, node in names if not ast.get_docstring(node) and name.split(".")[-1] not in INHERITED
-    ]  # type: ignore[arg-type]
+    ]
 
 
 def untyped(source: str) -> list[str]:

@@ -13,7 +13,7 @@ import pytest
 
 from argus_fiftyone.evaluation.figures import OUTCOMES, Figures
 from argus_fiftyone.evaluation.metrics import pair_metrics
-from argus_fiftyone.evaluation.report import as_table, save
+from argus_fiftyone.evaluation.report import EvaluationReport, as_table, save
 from argus_fiftyone.io.maps import read_map, write_map
 from argus_fiftyone.io.pair_list import PairListError, read_rows
 from argus_fiftyone.io.png import write_png
@@ -67,11 +67,11 @@ def write_table(path: Path, rows: list[dict]) -> None:
         writer.writerows(rows)
 
 
-def evaluate(bench: Path) -> dict:
+def evaluate(bench: Path) -> EvaluationReport:
     return evaluate_run(bench / "pairs.csv", bench / "run", 0.5)
 
 
-def by_source(report: dict) -> dict[str, dict]:
+def by_source(report: EvaluationReport) -> dict[str, dict]:
     return {row["source"]: row for row in report["sources"]}
 
 

@@ -149,15 +149,12 @@ def evaluate(
 
 
 def _walk(method: str | Method, encoder: str | Encoder, options: dict[str, Any]) -> Walk:
-    named = {} if isinstance(encoder, str) else {"encoder": encoder.name}
-    settings = Settings(**{"encoder": encoder, "method": _name(method)} | options | named)  # type: ignore[arg-type]
+    named: dict[str, Any] = {"method": method if isinstance(method, str) else method.name}
+    named["encoder"] = encoder if isinstance(encoder, str) else encoder.name
+    settings = Settings(**named, **options)
     if not isinstance(method, str):
         return Walk(method, settings)
     return Walk(load_method(method, _loaded(settings) if isinstance(encoder, str) else encoder), settings)
-
-
-def _name(method: str | Method) -> str:
-    return method if isinstance(method, str) else method.name
 
 
 def _loaded(settings: Settings) -> Encoder:

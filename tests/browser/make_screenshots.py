@@ -34,7 +34,7 @@ def test_screens_of_the_readme(address: str) -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
     for screen in (form, grid, triage, review):
         with browse(WIDTH, HEIGHT) as page:
-            flows.open_dataset(page, address, dataset.name)
+            flows.open_dataset(page, address, str(dataset.name))
             screen(page)
 
 

@@ -37,16 +37,16 @@ class RunWriter:
 
     The score is written last, so a pair with a score has everything else: whoever
     shows results asks for the score, and a killed run resumes with those without.
+
+    Args:
+        thresholds: by base, what the run stands at.
+        folder: for its files.
+        found_at: the threshold at which the comparisons' regions were found, at most the lowest of those.
     """
 
     def __init__(
         self, dataset: Dataset, thresholds: Mapping[str, float], folder: Path, found_at: float
     ) -> None:
-        """Args:
-        thresholds: by base, what the run stands at.
-        folder: for its files.
-        found_at: the threshold at which the comparisons' regions were found, at most the lowest of those.
-        """
         self.dataset, bases = dataset, list(thresholds)
         self.fields = [RunFields.of(base) for base in bases]
         self.thresholds, self.folder, self.found_at = thresholds, folder, found_at
