@@ -72,7 +72,7 @@ def contenders(encoder: ClipEncoder, precision: str) -> dict[str, Callable[[Tens
 
 def walk_of(encoder: ClipEncoder, by: Arithmetic, made: Callable[..., Any] = lambda walk: walk) -> Walk:
     """The tower's maps: two visual levels and the text-aligned cells; made: what else becomes of the walk."""
-    whole = made(encoder._walk)
+    whole = made(encoder._forward)
 
     def walk(pixels: Tensor) -> Maps:
         with arithmetic(encoder, by):
@@ -97,7 +97,9 @@ def compiled(encoder: ClipEncoder) -> Walk:
 
     inductor.freezing = True
     torch._dynamo.reset()
-    bare = partial(inspect.unwrap(ClipEncoder._walk), encoder)  # its own inference mode is not compiled along
+    bare = partial(
+        inspect.unwrap(ClipEncoder._forward), encoder
+    )  # its own inference mode is not compiled along
     return walk_of(encoder, PLAIN, lambda _: torch.inference_mode()(torch.compile(bare)))
 
 

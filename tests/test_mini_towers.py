@@ -155,6 +155,7 @@ def test_mini_is_an_encoder_whose_dense_cells_meet_its_texts(mini):
     (without,) = mini.encode_images([image], frozenset({"levels"}))
     (features,) = mini.encode_images([image], frozenset({"dense"}))
     assert without.dense is None
+    assert features.dense is not None
     torch.testing.assert_close(features.dense.norm(dim=-1), torch.ones(2, 3))
     texts = mini.encode_text(["a dog", "a screw"])
     torch.testing.assert_close(texts.norm(dim=-1), torch.ones(2))
