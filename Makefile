@@ -6,8 +6,9 @@ DATA ?= ../shared/data/pairs.csv
 ENCODER ?= mini
 APP ?=
 QUICK ?=
+NOT_FAST := database or browser or ray or offline_towers or clip_towers or slow
 
-.PHONY: demo test check quality bench screenshots app-build clean help
+.PHONY: demo test test-fast check hooks quality bench screenshots app-build clean help
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -29,14 +30,23 @@ demo: $(VENV)/.ready
 	$(BIN)/argus link
 	$(BIN)/argus demo --out demo-out $(if $(APP),--app)
 
-## make test                lint, types and all tests
+## make test                the checks and all tests
 test: check
 	$(BIN)/python -m pytest
 
+## make test-fast           tests without database, browser, Ray or towers: at most 90 s on 2 cores
+test-fast: $(VENV)/.ready
+	$(BIN)/python -m pytest -m "not ($(NOT_FAST))" --durations 3
+
+## make check               lint, format, types, files: the list in .pre-commit-config.yaml, on all files
+check: export PRE_COMMIT_HOME = $(CURDIR)/$(VENV)/pre-commit
 check: $(VENV)/.ready
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/pyright
+	@if git rev-parse --git-dir >/dev/null 2>&1; then $(BIN)/pre-commit run --all-files; \
+	else echo "Not a git checkout: which files are checked is not known, so none is."; fi
+
+## make hooks               the same checks on what a commit changes, before each commit
+hooks: $(VENV)/.ready
+	$(BIN)/pre-commit install
 
 ## make quality DATA=pairs.csv [ENCODER=mini]   measure on a list of pairs with masks, write docs/quality.md
 quality: $(VENV)/.ready

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -16,6 +17,9 @@ from argus_fiftyone.io.masks import read_mask
 from argus_fiftyone.io.pair_list import read_pairs, read_rows
 from argus_fiftyone.io.png import write_png
 from argus_fiftyone.settings import Settings
+
+if TYPE_CHECKING:
+    import fiftyone as fo
 
 PAIRS = Path(__file__).parent / "demo_pairs" / "pairs.csv"
 DATASET = "argus-demo"
@@ -88,12 +92,12 @@ def run_demo(folder: Path, settings: Settings, open_app: bool, say: Callable[[st
 
 
 def _run_core(folder: Path, settings: Settings, say: Callable[[str], None]) -> int:
-    from argus_fiftyone.encoders.registry import load_encoder
     from argus_fiftyone.evaluation.report import as_table, save
+    from argus_fiftyone.methods.registry import encoder_for
     from argus_fiftyone.runs.evaluate import evaluate_run
     from argus_fiftyone.runs.folder import run_pairs
 
-    encoder = load_encoder(settings.encoder, settings.device)
+    encoder = encoder_for(settings)
     pairs = read_pairs(PAIRS)
     say(f"{len(pairs)} shipped pairs, encoder {encoder.name}")
     failed = run_pairs(pairs, folder, settings, encoder, overwrite=True)
@@ -106,7 +110,7 @@ def _run_core(folder: Path, settings: Settings, say: Callable[[str], None]) -> i
     return failed
 
 
-def build_dataset(settings: Settings, say: Callable[[str], None]):
+def build_dataset(settings: Settings, say: Callable[[str], None]) -> fo.Dataset:
     """The grouped FiftyOne dataset with the run's fields and its evaluation."""
     from argus_fiftyone.plugin.dataset.computing import compute_heatmaps
     from argus_fiftyone.plugin.dataset.ground_truth import evaluate_heatmaps
@@ -127,7 +131,7 @@ def build_dataset(settings: Settings, say: Callable[[str], None]):
     return dataset
 
 
-def _open_app(dataset, say: Callable[[str], None]) -> None:
+def _open_app(dataset: fo.Dataset, say: Callable[[str], None]) -> None:
     import fiftyone as fo
 
     from argus_fiftyone.plugin.dataset.appearance import triage_space

@@ -7,11 +7,26 @@ dataclass, so a default shown is the default used.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 LONGEST_MAP = 2048
 """No heatmap is longer on its long side, in pixels: readers of run folders count on it."""
+
+RANGES: dict[str, tuple[Callable[[float], bool], str]] = {
+    "resolution": (lambda value: 64 <= value <= 4096, "64 to 4096 px"),
+    "map_size": (lambda value: 64 <= value <= LONGEST_MAP, f"64 to {LONGEST_MAP} px"),
+    "threshold": (lambda value: 0 < value <= 1, "above 0 and at most 1"),
+}
+"""By setting whether a value is allowed, and which are, in words."""
+
+
+def check(name: str, value: float) -> None:
+    """Raise ValueError, which names the setting and its range, unless the value lies in it."""
+    allowed, words = RANGES[name]
+    if not allowed(value):
+        raise ValueError(f"{name} must be {words}, got {value}")
 
 
 @dataclass(frozen=True)
@@ -47,12 +62,8 @@ class Settings:
     """A torch device, or "auto": CUDA, then MPS, then CPU."""
 
     def __post_init__(self) -> None:
-        if not 64 <= self.resolution <= 4096:
-            raise ValueError(f"resolution must be 64 to 4096 px, got {self.resolution}")
-        if not 64 <= self.map_size <= LONGEST_MAP:
-            raise ValueError(f"map_size must be 64 to {LONGEST_MAP} px, got {self.map_size}")
-        if not 0 < self.threshold <= 1:
-            raise ValueError(f"threshold must be above 0 and at most 1, got {self.threshold}")
+        for name in RANGES:
+            check(name, getattr(self, name))
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Settings:

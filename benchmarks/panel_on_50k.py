@@ -64,8 +64,10 @@ def measure(dataset: Any, pairs: int) -> None:
     sample = dataset.select_group_slices("after").skip(pairs // 2).first()
     region = sample[f"{BASE}_regions"].detections[0].id
     calls: dict[str, Callable[[], Any]] = {
-        "triage: open": lambda: describe_choice(dataset, scores.choices(dataset), choice, "open"),
-        "triage: counts alone": lambda: scores.count_scores(dataset, BASE),
+        "triage: open": lambda: describe_choice(
+            dataset, scores.choices(dataset), choice, "open", choice.threshold
+        ),
+        "triage: counts alone": lambda: scores.count_scores(dataset, BASE, 0.5),
         "triage: list alone": lambda: triage.first_ranked(dataset, BASE, "open", 0.5),
         "review: place": lambda: triage.place_of(dataset.view(), BASE, sample.id, "open", 0.5),
         "review: next": lambda: triage.neighbour(dataset.view(), BASE, sample.id, "open", 0.5, back=False),

@@ -67,7 +67,7 @@ def what_words_add(csv: Path, out: Path, encoder: Encoder, settings: Settings) -
     return [*TABLE, *(_row(name, run["macro"]) for name, run in runs.items())]
 
 
-COLUMNS = ("ap", "auroc", "aupro", "pointing", "score_auroc", "false_alarms_at_recall")
+COLUMNS = ("pixel_ap", "pixel_auroc", "aupro", "pointing", "pair_auroc", "false_alarms_at_80_recall")
 TABLE = [
     "| | AP | AUROC | AUPRO | pointing | pair AUROC | FA at 80 % recall |",
     "|---|---|---|---|---|---|---|",

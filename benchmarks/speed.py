@@ -1,4 +1,5 @@
-"""All benchmarks of speed in one command; the result goes to docs/benchmarks.md.
+"""All benchmarks of speed in one command: what they print goes to benchmarks/printed.md, its ratios and the
+parts without any to docs/benchmarks.md.
 
     python -m benchmarks.speed [--smoke | --quick] [--only NAME ...]
 
@@ -22,6 +23,7 @@ from benchmarks.measuring import RATIO_MARK
 
 HERE = Path(__file__).resolve().parent
 REPORT = HERE.parent / "docs" / "benchmarks.md"
+PRINTED = HERE / "printed.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 PARTS = {
@@ -41,6 +43,12 @@ PARTS = {
     "clip_precision": "Precision of the weights",
     "clip_backends": "What computes a CLIP tower",
 }
+
+
+PREFACE = """# What the benchmarks of speed printed
+
+Written by `python -m benchmarks.speed`; docs/benchmarks.md has the method, and the ratios on one page.
+"""
 
 
 def main() -> int:
@@ -111,27 +119,39 @@ def section(name: str, amount: str, text: str) -> str:
 
 
 def known_sections() -> dict[str, str]:
-    """What the report holds already, by part."""
-    measured = REPORT.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
-    found = {each.partition("\n")[0]: f"### {each.rstrip()}\n" for each in measured.split("### ")[1:]}
+    """What was printed so far, by part."""
+    text = PRINTED.read_text(encoding="utf-8") if PRINTED.is_file() else ""
+    found = {each.partition("\n")[0]: f"### {each.rstrip()}\n" for each in text.split("### ")[1:]}
     return {name: found[title] for name, title in PARTS.items() if title in found}
 
 
 def write_report(sections: dict[str, str]) -> None:
-    """Put table and sections between the marks; what is written around them stays."""
+    """Keep all that was printed; put the ratios between the report's marks, whose surroundings stay."""
+    ordered = [sections[name] for name in PARTS if name in sections]
+    PRINTED.write_text("\n".join([PREFACE, *ordered]), encoding="utf-8")
     whole = REPORT.read_text(encoding="utf-8")
     head, tail = whole.partition(BEGIN)[0], whole.partition(END)[2]
-    ordered = [sections[name] for name in PARTS if name in sections]
-    measured = "\n".join([table(ordered), *ordered])
+    measured = "\n".join([table(ordered), *(text for text in ordered if not ratios(text))])
     REPORT.write_text(f"{head}{BEGIN}\n\n{measured}\n{END}{tail}", encoding="utf-8")
 
 
 def table(sections: list[str]) -> str:
-    """All ratios on one page, with what was aimed at, reached or not."""
-    row = re.compile(rf"^{RATIO_MARK}(.*): (\S+)(?: \(aim (.*)\))?$")
-    found = [row.match(line) for text in sections for line in text.splitlines()]
-    rows = [f"| {m[1]} | {m[2]} | {m[3] or ''} |" for m in found if m]
+    """All ratios on one page, by part, with what was aimed at, reached or not."""
+    rows = [row for text in sections if ratios(text) for row in [*_part_row(text), *ratios(text)]]
     return "\n".join(["| what | measured | aim |", "|---|---|---|", *rows, ""])
+
+
+def ratios(text: str) -> list[str]:
+    """The ratios that a part printed, as rows of the table."""
+    row = re.compile(rf"^{RATIO_MARK}(.*): (\S+)(?: \(aim (.*)\))?$")
+    found = [row.match(line) for line in text.splitlines()]
+    return [f"| {m[1]} | {m[2]} | {m[3] or ''} |" for m in found if m]
+
+
+def _part_row(text: str) -> list[str]:
+    """What the ratios that follow were printed by, and when."""
+    told = re.match(r"### (.*)\n\n(.*)\n", text)
+    return [f"| **{told[1]}**: {told[2]} | | |"] if told else []
 
 
 if __name__ == "__main__":

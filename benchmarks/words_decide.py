@@ -51,7 +51,7 @@ def boards_of_one_fault(csv: Path, with_query: Path, without: Path, settings: Se
         table.writeheader()
         table.writerows(rows)
     named, any_change = (
-        evaluate_run(few, run, settings.threshold)["macro"]["ap"] for run in (with_query, without)
+        evaluate_run(few, run, settings.threshold)["macro"]["pixel_ap"] for run in (with_query, without)
     )
     return [
         "",

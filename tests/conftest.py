@@ -59,6 +59,14 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what asks for the real `mini`, before `-m` chooses by marks."""
+    for item in items:
+        if "mini" in getattr(item, "fixturenames", ()):
+            item.add_marker("offline_towers")
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Start mongod once it is known that a test will use it."""
     wanted = any(item.get_closest_marker(name) for item in session.items for name in NEEDS_DATABASE)
@@ -70,7 +78,11 @@ def _stop() -> None:
     """Last of all exit hooks: FiftyOne's own, registered later and run earlier, still needs the database."""
     if _mongod is not None:
         _mongod.terminate()
-        _mongod.wait(timeout=20)
+        try:
+            _mongod.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            _mongod.kill()
+            _mongod.wait()
     if _scratch is not None:
         shutil.rmtree(_scratch, ignore_errors=True)
 
@@ -89,16 +101,19 @@ def _start_mongod() -> None:
     command += "--bind_ip 127.0.0.1 --nounixsocket --wiredTigerCacheSizeGB 0.25 "
     command += "--setParameter diagnosticDataCollectionEnabled=false"
     _mongod = subprocess.Popen(command.split(), stdout=subprocess.DEVNULL)
-    _wait_until_open(int(port))
+    _wait_until_open(int(port), _mongod)
 
 
-def _wait_until_open(port: int) -> None:
-    for _ in range(300):
+def _wait_until_open(port: int, mongod: subprocess.Popen) -> None:
+    """A quiet machine takes a second or two, a busy one many times that."""
+    for _ in range(1200):
+        if mongod.poll() is not None:
+            raise pytest.UsageError(f"the tests' mongod ended at once, with status {mongod.returncode}")
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.1)
-    raise pytest.UsageError("the tests' mongod did not open its port within 30 s")
+    raise pytest.UsageError("the tests' mongod did not open its port within 120 s")
 
 
 def _free_port() -> int:

@@ -29,7 +29,7 @@ class FakeEncoder:
 
 @dataclass
 class Comparison:
-    """As `answers.Comparison`, without importing torch."""
+    """As `engine.result.Comparison`, without importing torch."""
 
     query: str
     heatmap: np.ndarray

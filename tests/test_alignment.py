@@ -1,4 +1,4 @@
-"""The ladder of alignment: what is found, what is left alone, and how it is told."""
+"""The cascade of alignment: what is found, what is left alone, and how it is told."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def test_a_known_shift_is_found_to_half_a_pixel(surface, right: float, down: flo
     after = move(surface, shift(right, down))
     done = align(surface, after)
     assert done.registered
-    assert done.rung in ("shift", "homography")
+    assert done.stage in ("shift", "homography")
     assert error_in_pixels(done.warp, shift(right, down), surface.shape) < 0.5
 
 
 def test_a_known_homography_is_found_to_a_pixel(surface):
     done = align(surface, move(surface, TILTED))
-    assert done.rung == "homography"
+    assert done.stage == "homography"
     assert done.registered
     assert error_in_pixels(done.warp, TILTED, surface.shape) < 1
 
@@ -73,7 +73,7 @@ def test_aligning_brings_the_pictures_closer(surface):
 
 def test_identical_pictures_are_left_as_they_are(surface):
     done = align(surface, surface)
-    assert (done.rung, done.registered, done.match) == ("identity", True, 1.0)
+    assert (done.stage, done.registered, done.match) == ("identity", True, 1.0)
     assert np.array_equal(done.before, surface)
     assert done.in_view.all()
     np.testing.assert_allclose(done.warp, np.eye(3), atol=1e-12)
@@ -91,7 +91,7 @@ def test_the_same_frame_with_noise_is_not_moved(surface):
 def test_different_specimens_are_left_unregistered_and_where_they_were(surface, seed: int):
     done = align(surface, draw_surface(seed))
     assert not done.registered
-    assert done.rung == "identity"
+    assert done.stage == "identity"
     assert np.array_equal(done.before, surface)
     assert done.outcome.startswith("identity (unregistered, match ")
 
@@ -99,7 +99,7 @@ def test_different_specimens_are_left_unregistered_and_where_they_were(surface, 
 def test_plain_pictures_without_any_texture_are_not_moved():
     before, after = (np.full((64, 96, 3), level, np.uint8) for level in (90, 140))
     done = align(before, after)
-    assert done.rung == "identity"
+    assert done.stage == "identity"
     assert done.in_view.all()
 
 

@@ -13,6 +13,7 @@ from benchmarks import speed
 ROOT = Path(__file__).resolve().parents[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["evaluation_speed", "many_pairs", "kills", "database_writes"])
 def test_a_part_runs_at_sizes_that_mean_nothing(part: str):
     command = [sys.executable, "-m", f"benchmarks.{part}", "--smoke"]
@@ -37,7 +38,9 @@ def test_ratios_are_collected_with_what_was_aimed_at():
 def test_measuring_one_part_keeps_the_others_and_the_words_around(tmp_path, monkeypatch):
     report = tmp_path / "benchmarks.md"
     report.write_text(f"# Method\n\n{speed.BEGIN}\n{speed.END}\n\n## Not measured\n")
+    printed = tmp_path / "printed.md"
     monkeypatch.setattr(speed, "REPORT", report)
+    monkeypatch.setattr(speed, "PRINTED", printed)
     first = speed.section("stages", "", "→ limit: 0.85")
     second = speed.section("kills", "--quick", "→ lost: 1 (aim < 8)")
     speed.write_report({"stages": first, "kills": second})
@@ -52,4 +55,18 @@ def test_measuring_one_part_keeps_the_others_and_the_words_around(tmp_path, monk
     assert text.endswith("## Not measured\n")
     assert "| limit | 0.85 |  |" in text
     assert "| lost | 2 | < 8 |" in text
-    assert "lost: 1" not in text
+    assert "lost: 1" not in printed.read_text()
+    assert "lost: 2" in printed.read_text()
+
+
+def test_the_page_has_ratios_in_its_table_and_only_parts_without_any_in_full(tmp_path, monkeypatch):
+    report = tmp_path / "benchmarks.md"
+    report.write_text(f"{speed.BEGIN}\n{speed.END}\n")
+    monkeypatch.setattr(speed, "REPORT", report)
+    monkeypatch.setattr(speed, "PRINTED", tmp_path / "printed.md")
+    kills = speed.section("kills", "--quick", "kill 1: 0 lost\n→ lost: 1 (aim < 8)")
+    speed.write_report({"kills": kills, "first_result": speed.section("first_result", "", "cold 2.2 s")})
+    text = report.read_text()
+    assert "| **Ten kills at random moments**: `python -m benchmarks.kills --quick`" in text
+    assert "cold 2.2 s" in text
+    assert "kill 1" not in text

@@ -110,20 +110,24 @@ def test_a_changed_picture_another_encoder_and_other_weights_are_not_mistaken(pa
 
 
 def test_changed_code_between_files_and_evidence_is_not_mistaken(pairs, cache, monkeypatch):
-    ask(pairs, FakeTowers(), cache)
-    monkeypatch.setattr(module, "code_identity", lambda: "a later release")
-    asked: list[str] = []
+    found: list[str] = []
     original = FeatureCache.get
 
     def listening(self, key):
-        found = original(self, key)
-        if found and "scores" in found[1]:
-            asked.append(key)
-        return found
+        entry = original(self, key)
+        if entry and "outcome" in entry[1]:
+            found.append(key)
+        return entry
 
     monkeypatch.setattr(FeatureCache, "get", listening)
     ask(pairs, FakeTowers(), cache)
-    assert not asked
+    assert not found
+    ask(pairs, FakeTowers(), cache)
+    assert len(set(found)) == len(pairs)
+    found.clear()
+    monkeypatch.setattr(module, "code_identity", lambda: "a later release")
+    ask(pairs, FakeTowers(), cache)
+    assert not found
 
 
 def test_every_field_of_an_observation_survives_the_cache(pairs, cache):
@@ -197,6 +201,7 @@ def test_prompts_are_embedded_once_per_run(pairs):
     assert encoder.pictures == 2 * len(pairs)
 
 
+@pytest.mark.clip_towers
 def test_a_clip_reads_the_prompts_of_a_run_once_and_together(pairs, tmp_path, monkeypatch):
     clip = load_clip(tiny_clip.register(tmp_path, "argus-counted"), "cpu", precision="fp32")
     clip.note = ""  # or random weights would understand nothing
@@ -309,6 +314,7 @@ def start_writer(folder: Path, count: int) -> subprocess.Popen[str]:
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 def test_several_processes_share_a_cache_and_one_may_be_killed_at_any_moment(tmp_path):
     victim, *others = [start_writer(tmp_path, 10**6), *(start_writer(tmp_path, 60) for _ in range(2))]
     assert victim.stdout

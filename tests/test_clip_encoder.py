@@ -18,6 +18,8 @@ from argus_fiftyone.encoders.protocol import Encoder, ImageFeatures
 from argus_fiftyone.methods.protocol import QueryBatch
 from argus_fiftyone.text.query import Query, parse_query
 
+pytestmark = pytest.mark.clip_towers
+
 
 @pytest.fixture(scope="module")
 def tiny_name(tmp_path_factory: pytest.TempPathFactory) -> str:

@@ -17,6 +17,8 @@ from argus_fiftyone.encoders.clip.encoder import ClipEncoder
 from argus_fiftyone.encoders.clip.loading import load_clip
 from argus_fiftyone.encoders.clip.tiles import tile_starts, tiled_forward
 
+pytestmark = pytest.mark.clip_towers
+
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> ClipEncoder:

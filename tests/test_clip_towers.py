@@ -20,6 +20,8 @@ from argus_fiftyone.encoders.clip.tower import (
 )
 from argus_fiftyone.encoders.entries import EncoderUnavailable
 
+pytestmark = pytest.mark.clip_towers
+
 TOWERS: dict[str, dict[str, Any]] = {
     "plain": {},
     "gelu": {"quick_gelu": False},

@@ -8,6 +8,8 @@ from argus_fiftyone.encoders.clip.checks import CAST_COSINE, cast_cosine
 from argus_fiftyone.encoders.clip.encoder import ClipEncoder
 from argus_fiftyone.encoders.clip.loading import load_clip
 
+pytestmark = pytest.mark.clip_towers
+
 PROMPTS = ["a", "a scratch", "a very long description of a plate with five screws, one of which is missing"]
 
 

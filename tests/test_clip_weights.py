@@ -130,6 +130,7 @@ def test_an_error_of_the_hub_becomes_one_sentence(hub: Path, monkeypatch: pytest
         load_clip("clip")
 
 
+@pytest.mark.clip_towers
 def test_a_tag_in_the_cache_brings_its_own_mean_std_and_activation(
     hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -148,6 +149,7 @@ def test_a_tag_in_the_cache_brings_its_own_mean_std_and_activation(
     assert encoder.note == ""
 
 
+@pytest.mark.clip_towers
 @pytest.mark.parametrize("file", ["tower.safetensors", "tower.pt", "wrapped.pth", "parallel.bin"])
 def test_a_checkpoint_gives_the_features_it_was_saved_with(tmp_path: Path, file: str):
     name, tensors = tiny_weights(tmp_path)
@@ -165,6 +167,7 @@ def test_a_checkpoint_gives_the_features_it_was_saved_with(tmp_path: Path, file:
     assert torch.equal(dense_of(original), dense_of(loaded))
 
 
+@pytest.mark.clip_towers
 def test_a_checkpoint_with_a_separate_text_tower_loads_into_either_layout(tmp_path: Path):
     _, tensors = tiny_weights(tmp_path)
     save_file(tensors, tmp_path / "plain.safetensors")
@@ -177,6 +180,7 @@ def test_a_checkpoint_with_a_separate_text_tower_loads_into_either_layout(tmp_pa
     assert torch.equal(encoder.encode_text(["a scratch"]), back.encode_text(["a scratch"]))
 
 
+@pytest.mark.clip_towers
 def test_the_config_beside_a_checkpoint_gives_mean_and_std(tmp_path: Path):
     name, tensors = tiny_weights(tmp_path)
     save_file(tensors, tmp_path / "open_clip_model.safetensors")
@@ -230,6 +234,7 @@ def test_a_torch_file_without_tensors_is_refused(tmp_path: Path):
         read_checkpoint(tmp_path / "empty.pt")
 
 
+@pytest.mark.clip_towers
 def test_weights_of_another_model_are_refused_with_what_does_not_fit(tmp_path: Path):
     name, tensors = tiny_weights(tmp_path)
     del tensors["visual.proj"]

@@ -66,6 +66,7 @@ def test_every_service_of_the_composition_has_what_it_refers_to():
     assert {name for name in named if not name.startswith((".", "/"))} == set(COMPOSE["volumes"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["app", "launch"], ["delegated", "launch"]])
 def test_what_fiftyone_is_told_to_do_it_can_do(command):
     executable = shutil.which("fiftyone", path=str(Path(sys.executable).parent))

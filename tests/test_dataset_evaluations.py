@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import numpy as np
 import pytest
 from small_runs import SPOTS, after, compute, imported
 
-from argus_fiftyone.plugin.dataset.evaluations import curves_of, table_of
-from argus_fiftyone.plugin.dataset.ground_truth import NoTruthError, evaluate_heatmaps, evaluation_reports
+from argus_fiftyone.evaluation.figures import Figures
+from argus_fiftyone.plugin.dataset.evaluations import curves_of, evaluation_reports, table_of
+from argus_fiftyone.plugin.dataset.ground_truth import NoTruthError, evaluate_heatmaps
 from argus_fiftyone.plugin.dataset.runs import threshold_of
 from argus_fiftyone.plugin.dataset.thresholds import threshold_heatmaps
 from argus_fiftyone.settings import Settings
@@ -31,6 +33,7 @@ def test_evaluation_reports_metrics_and_says_per_pair_what_happened(dataset: Any
     (report,) = evaluation_reports(dataset)
     assert (report["pixel_ap"], report["pair_auroc"], report["pointing"]) == (1, 1, 1)
     assert (report["found"], report["missed"], report["false_alarm"], report["quiet"]) == (2, 1, 0, 1)
+    assert {figure.name for figure in fields(Figures)} < set(report)
     assert after(dataset, "k_outcome") == {"a": "found", "b": "found", "c": "quiet", "d": "missed"}
     assert (after(dataset, "k_iou")["a"], after(dataset, "k_iou")["d"], after(dataset, "k_ap")["c"]) == (
         1,

@@ -12,8 +12,9 @@ from fakes import FakeEncoder, compare_by_pixels
 from small_runs import after, compute, imported, maps_of
 
 from argus_fiftyone.plugin.dataset.computing import Progress, compute_heatmaps
+from argus_fiftyone.plugin.dataset.evaluations import evaluation_reports
 from argus_fiftyone.plugin.dataset.fields import RunKeyError, check_key
-from argus_fiftyone.plugin.dataset.ground_truth import evaluate_heatmaps, evaluation_reports
+from argus_fiftyone.plugin.dataset.ground_truth import evaluate_heatmaps
 from argus_fiftyone.plugin.dataset.reviews import filter_by_score, review_counts, review_pairs, review_regions
 from argus_fiftyone.plugin.dataset.runs import (
     delete_run,
@@ -168,12 +169,6 @@ def test_a_lower_threshold_finds_more_without_comparing_again(dataset: Any):
     assert read_segmentation(after(dataset, "k_segmentation")["b"]).sum() == 16 * 24
     assert threshold_of(dataset, "k") == 0.2
     assert dataset.mask_targets["k_segmentation"][255] == "change"
-
-
-def test_thresholding_a_part_does_not_claim_to_be_the_runs_threshold(dataset: Any):
-    compute(dataset)
-    list(threshold_run(dataset.limit(1), "k", 0.2))
-    assert threshold_of(dataset, "k") == Settings.threshold
 
 
 def test_a_decided_region_survives_a_threshold_that_drops_it(dataset: Any):

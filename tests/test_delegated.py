@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,16 +36,25 @@ def dataset(tmp_path: Path) -> Iterator[Any]:
     made.delete()
 
 
+@contextmanager
+def running(command: list[str], log: Path) -> Iterator[subprocess.Popen]:
+    """A process that does not outlive the block: one that did would warn within some later test."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with log.open("wb") as file:
+        process = subprocess.Popen(command, env=environment, stdout=file, stderr=subprocess.STDOUT)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
 @pytest.fixture
 def worker(tmp_path: Path) -> Iterator[subprocess.Popen]:
     """The command of the documentation, as a container or a second terminal would run it."""
     command = [str(Path(sys.executable).with_name("fiftyone")), "delegated", "launch"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with (tmp_path / "worker.log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    with running(command, tmp_path / "worker.log") as process:
         yield process
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=60)
 
 
 def test_a_worker_computes_what_was_queued(dataset: Any, worker: subprocess.Popen, tmp_path: Path):
@@ -61,6 +71,20 @@ def test_a_worker_computes_what_was_queued(dataset: Any, worker: subprocess.Pope
     assert all(0 <= score <= 1 for score in rows[0])
     assert all(Path(path).is_file() for path in rows[1])
     assert rows[2] == [None] * 3
+    worker.send_signal(signal.SIGINT)
+    assert worker.wait(timeout=PATIENCE) == 0, (tmp_path / "worker.log").read_text()[-3000:]
+
+
+def test_a_worker_that_hears_no_interrupt_does_not_outlive_its_test(tmp_path: Path):
+    deaf = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); print('deaf', flush=True)"
+    with running([sys.executable, "-c", f"{deaf}; time.sleep(600)"], tmp_path / "log") as process:
+        while "deaf" not in (tmp_path / "log").read_text():
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(timeout=0.5)
+    assert process.poll() == -signal.SIGKILL
 
 
 def wait_for_the_end(dataset: Any, worker: subprocess.Popen) -> str:

@@ -1,6 +1,8 @@
 """Heatmaps, masks and regions as FiftyOne's labels, and back."""
 
+import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import cv2
@@ -9,16 +11,22 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from argus_fiftyone.engine.regions import find_regions
 from argus_fiftyone.io.images import ImageError
-from argus_fiftyone.io.png import write_png
+from argus_fiftyone.io.maps import read_map
+from argus_fiftyone.io.png import chunk_of, write_png
 from argus_fiftyone.plugin.labels import (
+    SIGN_CHUNK,
+    SignLostError,
     box_iou,
     carry_decisions,
+    read_evidence,
     read_heatmap,
     read_segmentation,
     region_mask,
+    signed_file,
     to_detections,
     truth_label,
     write_heatmap,
@@ -56,6 +64,71 @@ def test_faint_noise_is_hidden_from_the_app_but_not_lost(tmp_path: Path):
     label = write_heatmap(np.full((8, 8), 0.02, np.float32), tmp_path, "noise")
     assert stored(label.map_path).max() == 0
     assert read_heatmap(label).max() == pytest.approx(0.02, abs=1e-4)
+
+
+def moved(label: Any, folder: Path) -> Any:
+    """The label after an export to another machine: its map came along, what lay beside it did not."""
+    folder.mkdir()
+    path = Path(shutil.copy(label.map_path, folder))
+    return fo.Heatmap(map_path=str(path), range=[0, 255], signed_map_path="/elsewhere/m.signed.png")
+
+
+def test_a_moved_map_holds_its_sign(tmp_path: Path):
+    label = moved(write_heatmap(signed_map(), tmp_path, "a"), tmp_path / "moved")
+    assert np.abs(read_heatmap(label) - signed_map()).max() < 1 / 500
+
+
+@given(strongest=st.floats(0.04, 0.99), turn=st.sampled_from([1, -1]))
+def test_the_peak_of_a_moved_map_is_exact_for_a_threshold_may_stand_on_it(strongest: float, turn: int):
+    heatmap = np.zeros((9, 7), np.float32)
+    heatmap[2:5, 3:6] = strongest * turn
+    heatmap[7, 1] = -0.9 * strongest * turn
+    with TemporaryDirectory() as folder:
+        label = write_heatmap(heatmap, Path(folder), "a")
+        exact = read_heatmap(label)
+        read = read_heatmap(moved(label, Path(folder) / "moved"))
+    assert np.abs(read).max() == np.abs(exact).max()
+    assert np.array_equal(np.sign(read[exact != 0]), np.sign(exact[exact != 0]))
+
+
+def test_the_sign_costs_a_map_little(tmp_path: Path):
+    label = write_heatmap(signed_map(), tmp_path, "a")
+    assert len(chunk_of(Path(label.map_path).read_bytes(), SIGN_CHUNK) or b"") < 100
+    with Image.open(label.map_path) as shown:
+        assert shown.size == (60, 40)
+
+
+def without_chunk(path: Path) -> None:
+    """The map as Argus 0.1.0 wrote it."""
+    write_png(path, stored(str(path)))
+
+
+def test_a_moved_map_of_the_first_version_is_refused_aloud_but_its_strength_is_known(tmp_path: Path):
+    label = moved(write_heatmap(signed_map(), tmp_path, "a"), tmp_path / "moved")
+    without_chunk(Path(label.map_path))
+    with pytest.raises(SignLostError, match=r"appeared or dis.*m\.signed\.png.*compute the run again"):
+        read_heatmap(label)
+    assert np.abs(read_evidence(label) - np.abs(signed_map())).max() < 1 / 500
+    assert signed_file(label, tmp_path / "drawn") is None
+
+
+def test_a_signed_map_that_was_copied_beside_is_found(tmp_path: Path):
+    label = write_heatmap(signed_map(), tmp_path, "a")
+    away = moved(label, tmp_path / "moved")
+    without_chunk(Path(away.map_path))
+    shutil.copy(label["signed_map_path"], tmp_path / "moved" / "m.signed.png")
+    assert np.array_equal(read_heatmap(away), read_heatmap(label))
+
+
+def test_a_browser_gets_a_signed_map_even_of_a_moved_one(tmp_path: Path):
+    label = write_heatmap(signed_map(), tmp_path, "a")
+    assert signed_file(label, tmp_path / "drawn") == label["signed_map_path"]
+    away = moved(label, tmp_path / "moved")
+    drawn = signed_file(away, tmp_path / "drawn")
+    assert drawn
+    assert Path(drawn).parent == tmp_path / "drawn"
+    assert np.abs(read_map(drawn) - read_heatmap(away)).max() < 1e-4
+    assert signed_file(fo.Heatmap(map_path=label.map_path), tmp_path) is None
 
 
 def test_other_content_gets_another_file_name_and_the_same_content_the_same(tmp_path: Path):

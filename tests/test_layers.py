@@ -89,6 +89,12 @@ def test_the_package_has_at_most_sixteen_entries():
     assert len(entries) <= 16, sorted(entries)
 
 
+@pytest.mark.parametrize("layer", ORDER)
+def test_contributing_says_what_goes_into_each_folder(layer: str):
+    table = [line for line in (ROOT / "CONTRIBUTING.md").read_text().splitlines() if line.startswith("| `")]
+    assert [line for line in table if f"`{layer}`" in line.split("|")[1]]
+
+
 def loaded_by(modules: list[str]) -> set[str]:
     """Top-level names that importing these modules loads, in a Python of its own."""
     code = (
@@ -116,6 +122,11 @@ def test_what_talks_to_fiftyone_loads_no_torch():
 
 def test_files_and_words_load_no_torch():
     assert not loaded_by(modules_in("settings", "io", "text", "registration", "evaluation")) & set(TORCH)
+
+
+def test_listing_what_is_here_loads_no_torch():
+    listed = ["argus_fiftyone.encoders.registry", "argus_fiftyone.methods.registry", "argus_fiftyone"]
+    assert not loaded_by(listed) & set(TORCH)
 
 
 def test_only_the_encoders_know_torch_models():

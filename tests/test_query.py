@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from argus_fiftyone.text.query import EVERYDAY, TEMPLATES, parse_query
+from argus_fiftyone.text.prompts import EVERYDAY, TEMPLATES
+from argus_fiftyone.text.query import parse_query
 
 
 @pytest.mark.parametrize(

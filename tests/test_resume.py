@@ -193,6 +193,7 @@ IN_FLIGHT = 4
 """Pairs that may be past the encoder and not yet in the journal: fewer than a batch of eight."""
 
 
+@pytest.mark.slow
 def test_ten_kills_at_random_moments_lose_less_than_a_batch_each(tmp_path):
     listed = write_scenes(tmp_path / "scenes", PAIRS)
     run_pairs(read_pairs(listed), tmp_path / "undisturbed", SETTINGS, FakeTowers())

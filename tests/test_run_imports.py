@@ -16,6 +16,7 @@ from argus_fiftyone.plugin.dataset.computing import compute_heatmaps
 from argus_fiftyone.plugin.dataset.imports import ImportReport, import_pairs, rows_of_csv
 from argus_fiftyone.plugin.dataset.run_imports import import_run
 from argus_fiftyone.plugin.dataset.runs import run_record
+from argus_fiftyone.plugin.dataset.thresholds import threshold_run
 from argus_fiftyone.plugin.labels import read_heatmap
 from argus_fiftyone.runs.files import RunFiles, RunFilesError
 from argus_fiftyone.runs.folder import run_pairs
@@ -109,3 +110,20 @@ def test_a_folder_without_a_run_and_a_run_of_other_pairs_are_refused(dataset: An
         (listed.parent / "out" / name).unlink()
     with pytest.raises(RunFilesError, match=r"neither journal\.jsonl nor scores\.csv"):
         RunFiles.read(listed.parent / "out")
+
+
+def areas(dataset: Any, key: str) -> list[list[int]]:
+    return [[r.area for r in each.detections] for each in column(dataset, f"{key}_regions").values()]
+
+
+def test_the_rest_of_a_run_is_imported_at_the_threshold_of_its_first_part(dataset: Any, listed: Path):
+    folder = listed.parent / "out"
+    run_pairs(read_pairs(listed), folder, SETTINGS, FakeTowers())
+    list(import_run(dataset, folder, "whole"))
+    begun = areas(dataset, "whole")
+    list(threshold_run(dataset, "whole", 0.9))
+    list(import_run(dataset.limit(2), folder, "parts"))
+    list(threshold_run(dataset, "parts", 0.9))
+    list(import_run(dataset, folder, "parts"))
+    assert areas(dataset, "parts") == areas(dataset, "whole")
+    assert areas(dataset, "parts")[2:] != begun[2:]

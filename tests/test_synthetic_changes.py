@@ -48,6 +48,7 @@ def test_a_seed_always_gives_the_same_pair(assets):
         assert one.direction == other.direction
 
 
+@pytest.mark.slow
 def test_pairs_of_many_seeds_are_pictures_with_known_kinds_and_surfaces(assets):
     parts = {*vocabulary.PART_WORDS, *assets.objects, ""}
     for seed in range(30):
@@ -61,6 +62,7 @@ def test_pairs_of_many_seeds_are_pictures_with_known_kinds_and_surfaces(assets):
             assert change.mask.shape == (SIDE, SIDE)
 
 
+@pytest.mark.slow
 def test_some_pairs_show_no_change_and_some_show_several(assets):
     counts = {len(make_pair(seed, assets).changes) for seed in range(30)}
     assert 0 in counts

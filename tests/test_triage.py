@@ -1,37 +1,23 @@
-"""What the panels count, order and say, on a database of the tests' own."""
+"""Counts and orders of pairs, on a database of the tests' own."""
 
 from collections import Counter
 from itertools import pairwise
-from types import SimpleNamespace
-from typing import Any
 
 import fiftyone as fo
+import numpy as np
 import pytest
 from fiftyone import ViewField as F
 
 from argus_fiftyone.plugin.dataset import scores, triage
-from argus_fiftyone.plugin.dataset.computing import compute_heatmaps
-from argus_fiftyone.plugin.dataset.imports import ImportReport, import_pairs, rows_of_csv
-from argus_fiftyone.plugin.dataset.reviews import pair_decision, review_pairs, review_regions
-from argus_fiftyone.plugin.panels import review as review_panel
-from argus_fiftyone.plugin.panels import triage as triage_panel
-from tests.fakes import FakeEncoder, compare_by_pixels, write_list
+from argus_fiftyone.plugin.dataset.reviews import review_pairs
+from tests.spotted import names, spotted_dataset
 
 pytestmark = pytest.mark.database
-
-SPOTS = {"strong": 0.9, "dark": -0.9, "weak": 0.3, "middle": 0.6, "same": 0.0, "also-same": 0.0}
 
 
 @pytest.fixture
 def dataset(tmp_path):
-    rows = rows_of_csv(write_list(tmp_path, SPOTS))
-    for _ in import_pairs("triage", rows, ImportReport(len(rows.rows)), overwrite=True):
-        pass
-    made = fo.load_dataset("triage")
-    for _ in compute_heatmaps(made, "run", encoder=FakeEncoder(), compare=compare_by_pixels):  # type: ignore[arg-type]
-        pass
-    yield made
-    fo.delete_dataset("triage")
+    yield from spotted_dataset(tmp_path)
 
 
 @pytest.fixture
@@ -39,37 +25,8 @@ def ids(dataset) -> dict[str, str]:
     return dict(zip(*dataset.values(["pair_id", "id"]), strict=True))
 
 
-def ctx_for(dataset, **params: Any) -> Any:
-    """What of FiftyOne's context the panels use; what they send is kept in `sent`."""
-    kept: dict[str, Any] = {}
-    sent: list[tuple] = []
-    ops = SimpleNamespace(
-        **{
-            name: lambda *args, name=name, **kwargs: sent.append((name, args, kwargs))
-            for name in ("set_view", "set_group_slice", "open_sample", "notify")
-        }
-    )
-    panel = SimpleNamespace(data={})
-    panel.set_data = lambda key, value=None: panel.data.update(key if isinstance(key, dict) else {key: value})
-    store = SimpleNamespace(get=kept.get, set=kept.__setitem__)
-    return SimpleNamespace(
-        dataset=dataset,
-        view=dataset.view(),
-        params=params,
-        ops=ops,
-        panel=panel,
-        sent=sent,
-        store=lambda _: store,
-        group_slice="after",
-    )
-
-
-def names(dataset, ranking: str, threshold: float = 0.5) -> list[str]:
-    return [row["name"] for row in triage.first_ranked(dataset, "run", ranking, threshold)]
-
-
 def test_counts_hold_every_scored_pair_once_with_its_truth(dataset):
-    counts = scores.count_scores(dataset, "run").scored
+    counts = scores.count_scores(dataset, "run", 0.5).scored
     truths = Counter()
     for count in counts:
         truths[count.truth] += count.count
@@ -78,29 +35,44 @@ def test_counts_hold_every_scored_pair_once_with_its_truth(dataset):
 
 def test_counts_follow_decisions(dataset, ids):
     review_pairs(dataset, "run", [ids["strong"], ids["same"]], "confirmed")
-    decided = [count for count in scores.count_scores(dataset, "run").scored if count.review == "confirmed"]
+    decided = [
+        count for count in scores.count_scores(dataset, "run", 0.5).scored if count.review == "confirmed"
+    ]
     assert sum(count.count for count in decided) == 2
 
 
 def test_a_score_on_a_bin_edge_counts_at_its_threshold(dataset, ids):
     dataset.set_values("run_score", {ids["weak"]: 0.57}, key_field="id")
-    assert 570 in {count.bin for count in scores.count_scores(dataset, "run").scored}
+    assert 570 in {count.bin for count in scores.count_scores(dataset, "run", 0.5).scored}
     assert "weak" in names(dataset, "flagged", 0.57)
+
+
+@pytest.mark.parametrize("threshold", [0.57, 0.1, 0.836, 0.8364912, 1.0])
+def test_counts_are_what_the_dataset_matches_at_the_threshold(dataset, ids, threshold):
+    """Scores at the threshold and one step of a float beside it: rounding would move one across."""
+    near = (np.nextafter(threshold, 0), threshold, np.nextafter(threshold, 2))
+    scored = dict(zip(ids.values(), [*map(float, near), 0.0, 0.3, 0.999], strict=True))
+    dataset.set_values("run_score", scored, key_field="id")
+    counts = scores.count_scores(dataset, "run", threshold).scored
+    expected = dataset.match(F("run_score") >= threshold).count()
+    assert sum(count.count for count in counts if count.flagged) == expected
+    if round(threshold, 3) == threshold:
+        assert sum(count.count for count in counts if count.bin >= round(threshold * 1000)) == expected
 
 
 def test_a_pair_without_a_score_is_not_counted(dataset, ids):
     dataset.set_values("run_score", {ids["weak"]: None}, key_field="id")
-    assert sum(count.count for count in scores.count_scores(dataset, "run").scored) == 5
+    assert sum(count.count for count in scores.count_scores(dataset, "run", 0.5).scored) == 5
 
 
 def test_a_pair_that_failed_is_counted_as_failed(dataset, ids):
     dataset.set_values("run_score", {ids["weak"]: None}, key_field="id")
     dataset.set_values("run_error", {ids["weak"]: "unreadable"}, key_field="id")
-    assert scores.count_scores(dataset, "run").failed == 1
+    assert scores.count_scores(dataset, "run", 0.5).failed == 1
 
 
 def test_the_curve_reaches_full_recall_and_its_average_is_one_when_changes_score_highest(dataset):
-    points, average = scores.curve_of(scores.count_scores(dataset, "run").scored)
+    points, average = scores.curve_of(scores.count_scores(dataset, "run", 0.5).scored)
     assert average == pytest.approx(1.0)
     assert points[0].recall == 1.0
     assert points[-1].precision == 1.0
@@ -108,7 +80,7 @@ def test_the_curve_reaches_full_recall_and_its_average_is_one_when_changes_score
 
 
 def test_there_is_no_curve_without_unchanged_pairs(dataset):
-    only_changed = [c for c in scores.count_scores(dataset, "run").scored if c.truth == "change"]
+    only_changed = [c for c in scores.count_scores(dataset, "run", 0.5).scored if c.truth == "change"]
     assert scores.curve_of(only_changed) == ([], None)
 
 
@@ -150,119 +122,9 @@ def test_the_way_back_leads_over_decided_pairs_and_the_way_on_past_them(dataset,
     assert triage.place_of(dataset, "run", ids[order[2]], "open", 0.5) == triage.Place(3, len(order))
 
 
-def test_a_pair_follows_the_decisions_on_its_regions(dataset, ids):
-    def region_of(name: str) -> str:
-        return dataset.select_group_slices("after").select(ids[name]).first().run_regions.detections[0].id
-
-    review_regions(dataset, "run", [region_of("strong")], "confirmed")
-    review_regions(dataset, "run", [region_of("dark")], "rejected")
-    review_regions(dataset, "run", [region_of("middle")], "unsure")
-    assert names(dataset, "confirmed") == ["strong"]
-    assert names(dataset, "rejected") == ["dark"]
-    assert names(dataset, "unsure") == []
-
-
-@pytest.mark.parametrize(
-    ("review", "tags", "expected"),
-    [
-        (None, [], None),
-        ("unsure", [["rejected"]], "unsure"),
-        ("rejected", [["rejected"], ["confirmed"]], "confirmed"),
-        (None, [["rejected"], []], None),
-        (None, [["rejected"], ["rejected"]], "rejected"),
-    ],
-)
-def test_one_confirmed_region_confirms_a_pair_and_only_all_rejected_reject_it(review, tags, expected):
-    assert pair_decision(review, tags) == expected
-
-
 def test_another_tools_heatmaps_can_be_chosen_once_they_have_scores(dataset):
     after = dataset.select_group_slices("after")
     after.set_values("other", [fo.Heatmap(map_path=path) for path in after.values("run.map_path")])
     assert "other" not in [choice.base for choice in scores.choices(dataset)]
     after.set_values("other_score", after.values("run_score"))
     assert [choice.base for choice in scores.choices(dataset)] == ["run", "other"]
-
-
-def test_the_triage_panel_says_what_to_do_when_nothing_was_computed(dataset):
-    dataset.delete_run("run")
-    dataset.delete_sample_field("run")
-    assert "Compute change heatmaps first" in triage_panel.describe(ctx_for(dataset))["message"]
-
-
-def test_showing_missed_pairs_keeps_both_slices(dataset):
-    ctx = ctx_for(dataset, what="missed", threshold=0.5)
-    triage_panel.TriagePanel().show(ctx)
-    (_, (view,), _) = ctx.sent[-1]
-    assert view.values("pair_id") == ["weak"]
-    assert view.media_type == "group"
-
-
-def test_opening_a_pair_that_the_view_hides_widens_the_view(dataset, ids):
-    ctx = ctx_for(dataset, id=ids["same"])
-    ctx.view = dataset.match(F("pair_id") == "strong")
-    triage_panel.TriagePanel().open(ctx)
-    assert [name for name, _, _ in ctx.sent] == ["set_view", "open_sample"]
-
-
-def test_the_review_panel_describes_the_group_that_is_open(dataset, ids):
-    group = dataset.select_group_slices("after").select(ids["dark"]).first().group.id
-    ctx = ctx_for(dataset, opened=group)
-    review_panel.ReviewPanel().show(ctx)
-    pair = ctx.panel.data["pair"]
-    assert pair["name"] == "dark"
-    assert pair["direction"] == "disappeared"
-    assert pair["before"]["path"].endswith("before/dark.png")
-    assert (pair["after"]["width"], pair["after"]["height"]) == (64, 64)
-    assert pair["warp"] == [1, 0, 0, 0, 1, 0, 0, 0, 1]
-    assert [region["decision"] for region in pair["regions"]] == [None]
-
-
-def test_both_panels_name_what_the_run_asked_for_rather_than_the_pairs_own_query(dataset, ids):
-    steps = compute_heatmaps(dataset, "asked", ["a dent"], encoder=FakeEncoder(), compare=compare_by_pixels)  # type: ignore[arg-type]
-    for _ in steps:
-        pass
-    ctx = ctx_for(dataset, opened=ids["dark"])
-    review_panel.ReviewPanel().show(ctx)
-    assert ctx.panel.data["pair"]["query"] == "a dent"
-    assert {row["query"] for row in triage_panel.describe(ctx)["ranked"]} == {"a dent"}
-
-
-def test_decisions_made_in_the_panel_are_stored_on_pair_and_region(dataset, ids):
-    region = dataset.select_group_slices("after").select(ids["dark"]).first().run_regions.detections[0].id
-    panel = review_panel.ReviewPanel()
-    panel.decide(ctx_for(dataset, base="run", after_id=ids["dark"], region_id=region, decision="rejected"))
-    panel.decide(ctx_for(dataset, base="run", after_id=ids["dark"], region_id=None, decision="unsure"))
-    sample = dataset.select_group_slices("after").select(ids["dark"]).first()
-    assert sample.run_regions.detections[0].tags == ["rejected"]
-    assert sample.run_review == "unsure"
-
-
-def test_next_at_the_end_of_the_order_says_so(dataset, ids):
-    last = names(dataset, "open")[-1]
-    ctx = ctx_for(dataset, after_id=ids[last], by=1)
-    review_panel.ReviewPanel().go(ctx)
-    assert ctx.sent[-1][0] == "notify"
-
-
-def test_a_decision_may_go_on_to_the_next_pair(dataset, ids):
-    first, second = names(dataset, "open")[:2]
-    ctx = ctx_for(dataset, base="run", after_id=ids[first], region_id=None, decision="confirmed", by=1)
-    review_panel.ReviewPanel().decide(ctx)
-    assert ctx.sent[-1][0] == "open_sample"
-    assert ctx.sent[-1][2]["id"] == ids[second]
-
-
-def test_the_end_of_a_finished_review_tells_the_outcome(dataset, ids):
-    review_pairs(dataset, "run", list(ids.values()), "rejected")
-    ctx = ctx_for(dataset, after_id=ids["same"], by=1)
-    review_panel.ReviewPanel().go(ctx)
-    assert "All 6 pairs are decided: 6 rejected" in ctx.sent[-1][1][0]
-
-
-def test_a_group_without_its_before_picture_is_explained(dataset, ids):
-    sample = dataset.select_group_slices("after").select(ids["same"]).first()
-    dataset.delete_samples(dataset.select_groups(sample.group.id).select_group_slices("before"))
-    ctx = ctx_for(dataset, opened=sample.group.id)
-    review_panel.ReviewPanel().show(ctx)
-    assert "no before picture" in ctx.panel.data["message"]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import math
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from argus_fiftyone.evaluation.figures import OUTCOMES, Figures
 from argus_fiftyone.evaluation.metrics import pair_metrics
 from argus_fiftyone.evaluation.report import as_table, save
 from argus_fiftyone.io.maps import read_map, write_map
@@ -80,10 +82,10 @@ def test_every_source_is_measured_over_its_own_pairs(bench):
         "roads": (2, 1),
         "whatsup": (2, 1),
     }
-    assert sources["roads"]["ap"] > 0.9
+    assert sources["roads"]["pixel_ap"] > 0.9
     assert sources["roads"]["pointing"] == 1
-    assert sources["parts"]["found"] == pytest.approx(2 / 3)
-    assert sources["parts"]["false_alarms"] == 0
+    assert sources["parts"]["recall"] == pytest.approx(2 / 3)
+    assert sources["parts"]["false_alarm_rate"] == 0
 
 
 def test_the_mean_over_pairs_is_that_of_the_single_pairs(bench):
@@ -93,15 +95,27 @@ def test_the_mean_over_pairs_is_that_of_the_single_pairs(bench):
         pair_metrics(np.abs(read_map(bench / "run" / "maps" / f"parts/{n}.png")), truth, 0.5) for n in (2, 3)
     ]
     expected = np.mean([metrics.average_precision for metrics in single])
-    assert by_source(evaluate(bench))["parts"]["pair_ap"] == pytest.approx(expected)
+    assert by_source(evaluate(bench))["parts"]["map_ap"] == pytest.approx(expected)
 
 
 def test_the_macro_average_leaves_out_circular_sources(bench):
     report = evaluate(bench)
     sources = by_source(report)
     assert report["circular"] == ["whatsup"]
-    assert report["macro"]["ap"] == pytest.approx((sources["roads"]["ap"] + sources["parts"]["ap"]) / 2)
-    assert report["macro"]["found"] == pytest.approx(3 / 4)
+    assert report["macro"]["pixel_ap"] == pytest.approx(
+        (sources["roads"]["pixel_ap"] + sources["parts"]["pixel_ap"]) / 2
+    )
+    assert report["macro"]["recall"] == pytest.approx(3 / 4)
+
+
+def test_a_source_has_the_figures_that_a_dataset_has_by_the_same_names(bench):
+    names = {figure.name for figure in fields(Figures)}
+    report = evaluate(bench)
+    assert names == {*report["macro"]}
+    assert names | {"source"} == {*report["sources"][0]}
+    parts = by_source(report)["parts"]
+    assert [parts[name] for name in OUTCOMES] == [2, 1, 0, 1]
+    assert parts["pair_ap"] == 1
 
 
 def test_failed_and_unlisted_pairs_are_named_as_skipped(bench):
@@ -132,20 +146,20 @@ def test_without_unchanged_pairs_the_missing_figures_are_dashes(bench):
     rows = [row for row in read_rows(bench / "pairs.csv", ()) if row["label"] == "change"]
     write_table(bench / "pairs.csv", rows)
     report = evaluate(bench)
-    assert math.isnan(report["macro"]["false_alarms"])
+    assert math.isnan(report["macro"]["false_alarm_rate"])
     assert "–" in as_table(report)
 
 
 def test_the_saved_report_is_strict_json(bench, tmp_path: Path):
     report = evaluate(bench)
-    report["macro"]["ap"] = float("nan")
+    report["macro"]["pixel_ap"] = float("nan")
 
     def refuse(constant: str) -> None:
         raise AssertionError(f"{constant} is not JSON")
 
     path = save(report, tmp_path / "deep" / "metrics.json")
     saved = json.loads(path.read_text(), parse_constant=refuse)
-    assert saved["macro"]["ap"] is None
+    assert saved["macro"]["pixel_ap"] is None
     assert saved["sources"][0]["pairs"] == 4
 
 

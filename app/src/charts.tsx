@@ -2,7 +2,8 @@
 
 import { React, useRef } from "./fiftyone";
 import { ink } from "./look";
-import type { CurvePoint } from "./triage_data";
+import { threshold as told } from "./look";
+import type { CurvePoint, Tally } from "./triage_data";
 
 const WIDTH = 400;
 const HEIGHT = 150;
@@ -22,6 +23,7 @@ export function Histogram({ bars, colours, threshold, onThreshold }: HistogramPr
   const height = (count: number) => (Math.sqrt(count) / Math.sqrt(tallest)) * (FLOOR - 8);
   const move = (event: React.PointerEvent) => {
     if (event.type === "pointermove" && !event.buttons) return;
+    if (event.type === "pointerdown") svg.current?.setPointerCapture(event.pointerId);
     const { left, width } = svg.current?.getBoundingClientRect() ?? { left: 0, width: 1 };
     onThreshold(Math.max(0.01, Math.min(1, Math.round(((event.clientX - left) / width) * 100) / 100)));
   };
@@ -67,12 +69,13 @@ export function ScoreAxis() {
 const SIDE = 120;
 const LONG = 300;
 
-/** Precision over recall, both 0 to 1, with the point that the threshold stands for. */
-export function Curve({ points, threshold }: { points: CurvePoint[]; threshold: number }) {
+/** Precision over recall, both 0 to 1, with the point that the threshold stands for, by the counts shown above. */
+export function Curve({ points, threshold, sums }: { points: CurvePoint[]; threshold: number; sums: Tally }) {
   const x = (recall: number) => recall * LONG;
   const y = (precision: number) => (1 - precision) * SIDE;
-  // scores between two points change nothing: the threshold acts like the next score above it
-  const chosen = points.find((point) => point.threshold >= threshold - 1e-9);
+  const found = sums.changed - sums.missed;
+  const marked = found + sums.false_alarms;
+  const chosen = marked > 0 && sums.changed > 0 ? { precision: found / marked, recall: found / sums.changed } : null;
   return (
     <div data-cy="argus-curve">
       <svg viewBox={`-30 -6 ${LONG + 40} ${SIDE + 28}`} style={{ width: "100%", maxHeight: 172, display: "block" }}>
@@ -91,8 +94,8 @@ export function Curve({ points, threshold }: { points: CurvePoint[]; threshold: 
       </svg>
       <div className="faint" style={{ fontSize: 12 }}>
         {chosen
-          ? `At ${threshold.toFixed(2)}: precision ${chosen.precision.toFixed(2)}, recall ${chosen.recall.toFixed(2)}`
-          : `At ${threshold.toFixed(2)} nothing is flagged`}
+          ? `At ${told(threshold)}: precision ${chosen.precision.toFixed(2)}, recall ${chosen.recall.toFixed(2)}`
+          : `At ${told(threshold)} no pair of known truth is flagged`}
       </div>
     </div>
   );

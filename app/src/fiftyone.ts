@@ -2,7 +2,14 @@
 
 import type * as ReactNamespace from "react";
 
-type Callback = (result: { result?: unknown; error?: unknown }) => void;
+interface Outcome {
+  result?: unknown;
+  error?: unknown;
+  errorMessage?: unknown;
+}
+
+/** A panel's event may answer false: FiftyOne then leaves it to the panel to show an error. */
+type Callback = (outcome: Outcome) => boolean | void;
 
 interface AppGlobals {
   React: typeof ReactNamespace;
@@ -25,7 +32,7 @@ interface AppGlobals {
 const app = window as unknown as AppGlobals;
 
 export const React = app.React;
-export const { useCallback, useEffect, useMemo, useRef, useState } = React;
+export const { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } = React;
 export const { registerComponent, PluginComponentType } = app.__fop__;
 export const { useTriggerPanelEvent, executeOperator, usePromptOperatorInput } = app.__foo__;
 
@@ -40,32 +47,7 @@ export interface PanelProps<Data> {
   schema: { view: Record<string, string> };
 }
 
-export type Call = (method: string, params?: object) => void;
-
 const LONGEST_MS = 10_000;
-
-/**
- * Calls of a Python panel's methods, by the name under which its view exposes them.
- *
- * One after the other: the server would run quick ones side by side, and the decision
- * made first might be stored last.
- */
-export function usePanelCalls(view: Record<string, string>): Call {
-  const trigger = useTriggerPanelEvent();
-  const latest = useRef({ trigger, view });
-  latest.current = { trigger, view };
-  const earlier = useRef<Promise<void>>(Promise.resolve());
-  return useCallback((method: string, params: object = {}) => {
-    const uri = latest.current.view[method];
-    if (!uri) return;
-    const run = () =>
-      new Promise<void>((done) => {
-        window.setTimeout(done, LONGEST_MS);
-        latest.current.trigger(uri, params, false, () => done());
-      });
-    earlier.current = earlier.current.then(run);
-  }, []);
-}
 
 const REVIEW_TAB = '[data-cy="panel-tab-argus_review"]';
 

@@ -1,6 +1,6 @@
 /** Keys of the review panel, caught before FiftyOne's own shortcuts see them. */
 
-import { useEffect, useRef } from "./fiftyone";
+import { useEffect, useLayoutEffect, useRef } from "./fiftyone";
 
 export type KeyActions = Record<string, () => void>;
 
@@ -13,10 +13,16 @@ function isTyping(target: EventTarget | null): boolean {
   return !!element && (TYPING.has(element.tagName) || element.isContentEditable);
 }
 
-/** Run the action of a key (`event.key`, letters in lower case) while the panel is shown. */
+/**
+ * Run the action of a key (`event.key`, letters in lower case) while the panel is shown.
+ *
+ * A key acts once however long it is held, and on what is drawn: not on what is about to be.
+ */
 export function useKeys(actions: KeyActions): void {
   const latest = useRef(actions);
-  latest.current = actions;
+  useLayoutEffect(() => {
+    latest.current = actions;
+  });
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
       if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
@@ -24,7 +30,7 @@ export function useKeys(actions: KeyActions): void {
       if (!action) return;
       event.preventDefault();
       event.stopImmediatePropagation();
-      action();
+      if (!event.repeat) action();
     };
     window.addEventListener("keydown", press, true);
     return () => window.removeEventListener("keydown", press, true);

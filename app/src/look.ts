@@ -7,8 +7,12 @@ export const ink = {
   page: "var(--fo-palette-background-level2, #1a1a1a)",
   card: "var(--fo-palette-background-level1, #262626)",
   accent: "var(--fo-palette-primary-plainColor, #ff6d04)",
+  alarm: "#e5484d",
   media: "var(--fo-palette-background-mediaSpace, #111)",
 };
+
+/** A threshold as people read it: two digits where that is all of it, else up to four. */
+export const threshold = (value: number): string => value.toFixed([2, 3].find((digits) => Math.abs(Number(value.toFixed(digits)) - value) < 1e-9) ?? 4);
 
 /** Red where something came, blue where it went, as in every picture Argus makes; nobody has to tell red from green. */
 export const directionInk: Record<string, string> = {

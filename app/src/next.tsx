@@ -1,13 +1,17 @@
 /** What to look at next: the first pairs of an order, and the way into the review. */
 
-import { type Call, React, turnToReview } from "./fiftyone";
+import type { Call } from "./calls";
+import { React, turnToReview } from "./fiftyone";
 import { decisionInk, directionInk, directionSign } from "./look";
 import type { Ranked, Triage } from "./triage_data";
 
-export function Next({ triage, call }: { triage: Triage; call: Call }) {
-  const first = triage.ranked[0];
+/** The list is of the threshold that the panel shows; while that moves, it is greyed and opens nothing. */
+export function Next({ triage, threshold, call, show }: { triage: Triage; threshold: number; call: Call; show(what: string): void }) {
+  const current = triage.listed_at === threshold;
+  const first = current ? triage.ranked[0] : undefined;
   const open = (id: string) => {
-    call("open", { id });
+    if (!current) return;
+    call("open", { id, threshold });
     turnToReview();
   };
   return (
@@ -16,21 +20,21 @@ export function Next({ triage, call }: { triage: Triage; call: Call }) {
         <h3 style={{ margin: 0, flex: "1 0 auto" }}>
           Look at next
         </h3>
-        <select data-cy="argus-ranking" aria-label="Order" style={{ flex: "0 1 230px" }} value={triage.ranking} onChange={(event) => call("rank", { ranking: event.target.value })}>
+        <select data-cy="argus-ranking" aria-label="Order" style={{ flex: "0 1 230px" }} value={triage.ranking} onChange={(event) => call("rank", { ranking: event.target.value, threshold })}>
           {triage.rankings.map(({ name, label }) => (
             <option key={name} value={name}>
               {label}
             </option>
           ))}
         </select>
-        <button data-cy="argus-order-grid" title="Show the pairs of this list, in its order, in the grid" onClick={() => call("show", { what: "ranked" })}>
+        <button data-cy="argus-order-grid" title="Show the pairs of this list, in its order, in the grid" onClick={() => show("ranked")}>
           Show in grid
         </button>
         <button data-cy="argus-start" className="main" disabled={!first} title="Open the first pair of this list" onClick={() => first && open(first.id)}>
           Review
         </button>
       </div>
-      <ul className="argus-list" data-cy="argus-ranked" style={{ maxHeight: "max(168px, 100vh - 640px)" }}>
+      <ul className="argus-list" data-cy="argus-ranked" aria-busy={!current} style={{ opacity: current ? 1 : 0.45, maxHeight: "max(168px, 100vh - 640px)" }}>
         {triage.ranked.map((each) => (
           <RankedRow key={each.id} ranked={each} onOpen={() => open(each.id)} />
         ))}

@@ -37,8 +37,16 @@ export interface Pair {
   direction: string;
   alignment: string;
   note: string;
+  /** What holds for the pair: decided on itself, or following from its regions. */
   review: Decision | null;
+  /** What a person decided on the pair itself. */
+  own: Decision | null;
   regions: Region[];
+  /** What the modal calls it: its group's id, or a sample's. */
+  opened: string;
+  /** The order the review walks, in words. */
+  order: string;
+  /** Where it stands in that order, from 1; 0 where that is not known yet. */
   place: number;
   total: number;
   decided: number;
@@ -50,10 +58,27 @@ export const DECISIONS: { decision: Decision; label: string; key: string }[] = [
   { decision: "unsure", label: "Unsure", key: "u" },
 ];
 
-/** What is decided on a pair once a region is; dataset/reviews.py stores by the same rule. */
-export function pairDecision(review: Decision | null, regions: (Decision | null)[]): Decision | null {
+type Decided = Decision | null;
+
+/** What the regions of a pair say of it: one confirmed confirms, all rejected reject. */
+export function decisionOfRegions(regions: Decided[]): Decided {
   if (regions.includes("confirmed")) return "confirmed";
-  return !review && regions.length > 0 && regions.every((each) => each === "rejected") ? "rejected" : review;
+  return regions.length > 0 && regions.every((each) => each === "rejected") ? "rejected" : null;
+}
+
+/** What holds for a pair after the latest decision on a region; dataset/reviews.py stores by the same rule. */
+export function pairDecision(own: Decided, review: Decided, regions: Decided[], latest: Decided): Decided {
+  const ofRegions = decisionOfRegions(regions);
+  if (!own || latest === "confirmed") return ofRegions;
+  return ofRegions === "confirmed" ? review : own;
+}
+
+/** The pair as it is once something was decided on it, or on one of its regions. */
+export function decideOn(pair: Pair, region: Region | null, decision: Decided): Pair {
+  const regions = region ? pair.regions.map((each) => (each.id === region.id ? { ...each, decision } : each)) : pair.regions;
+  const own = region ? pair.own : decision;
+  const review = region ? pairDecision(own, pair.review, regions.map((each) => each.decision), decision) : decision;
+  return { ...pair, regions, own, review, decided: pair.decided + Number(!!review) - Number(!!pair.review) };
 }
 
 export type Mode = "side" | "swipe" | "overlay" | "blink";

@@ -1,60 +1,55 @@
 /** The review panel of the modal: look, decide, go on. */
 
-import { type Call, type PanelProps, React, useCallback, useEffect, useOpened, usePanelCalls, useState, useWideModal } from "./fiftyone";
+import { usePanelCalls } from "./calls";
+import { type PanelProps, React, useCallback, useOpened, useState, useWideModal } from "./fiftyone";
 import { useKeys } from "./keys";
 import { ink, sheet } from "./look";
-import { type Decision, DECISIONS, MODES, type Pair, pairDecision, type Region } from "./pair";
+import { type Decision, DECISIONS, MODES, type Pair, type Region } from "./pair";
+import { useOnScreen } from "./pictures";
 import { Side } from "./side";
 import { type Looks, Stage } from "./stage";
+import { useWalk, type Walk } from "./walk";
 
 const FIRST_LOOK: Looks = { mode: "side", share: 0.5, heatmap: true, boxes: true, zoom: false, goOn: true, held: null };
 
 /** How the last pair was looked at, so that the next one is looked at the same way. */
 const remembered = { looks: FIRST_LOOK };
 
-interface ReviewData {
-  /** What was asked for: a group's or sample's id. */
-  opened?: string;
-  pair?: Pair;
-  message?: string;
-}
-
-export function ReviewPanel({ data, schema }: PanelProps<ReviewData>) {
-  const call = usePanelCalls(schema.view);
+export function ReviewPanel({ schema }: PanelProps<unknown>) {
   const opened = useOpened();
-  const shown = data?.opened;
+  const walk = useWalk(usePanelCalls(schema.view, true), opened);
   useWideModal();
-  useEffect(() => {
-    if (opened && opened !== shown) call("show", { opened });
-  }, [opened, shown, call]);
-  useEffect(() => {
-    // the panel was hidden and comes back: what it last showed may have changed
-    if (opened && opened === shown) call("show", { opened });
-  }, []);
-  if (!data?.pair) {
+  if (!walk.pair) {
     return (
       <div className="argus" style={{ padding: 24 }}>
         <style>{sheet}</style>
-        <p data-cy="argus-message">{data?.message || "Loading the pair …"}</p>
+        <p data-cy="argus-message">{walk.message || walk.told?.text || "Loading the pair …"}</p>
       </div>
     );
   }
-  return <Review pair={data.pair} opened={opened} call={call} />;
+  return <Review pair={walk.pair} walk={walk} />;
 }
 
-function Review({ pair, opened, call }: { pair: Pair; opened: string | null; call: Call }) {
+function Review({ pair, walk }: { pair: Pair; walk: Walk }) {
   const [looks, change] = useLooks();
-  const { shown, decide } = useDecisions(pair, call);
-  const [target, setTarget] = useState(0);
-  useEffect(() => setTarget(0), [pair.after_id, pair.base]);
-  const selected = target > 0 ? (shown.regions[target - 1] ?? null) : null;
+  const [target, setTarget] = useTarget(`${pair.base} ${pair.after_id}`);
+  const [refused, setRefused] = useState("");
+  const onScreen = useOnScreen(pair);
+  const ready = onScreen && !walk.waiting;
+  const selected = target > 0 ? (pair.regions[target - 1] ?? null) : null;
 
   const settle = (decision: Decision | null) => {
-    decide(decision, selected, looks.goOn && !selected && !!decision);
-    if (selected && decision && target < shown.regions.length) setTarget(target + 1);
+    setRefused(ready ? "" : "Nothing stored: the pair was not on the screen yet. Press again.");
+    if (!ready) return;
+    walk.decide(decision, selected);
+    if (!selected && decision && looks.goOn) walk.go(1);
+    if (selected && decision && target < pair.regions.length) setTarget(target + 1);
   };
-  const step = (by: number) => setTarget((target + by + shown.regions.length + 1) % (shown.regions.length + 1));
-  const go = (by: number) => call("go", { by, after_id: pair.after_id });
+  const go = (by: number) => {
+    setRefused("");
+    if (!walk.waiting) walk.go(by);
+  };
+  const step = (by: number) => setTarget((target + by + pair.regions.length + 1) % (pair.regions.length + 1));
   const flip = () => change({ mode: "blink", held: looks.held === "before" ? "after" : "before" });
 
   useKeys({
@@ -72,19 +67,26 @@ function Review({ pair, opened, call }: { pair: Pair; opened: string | null; cal
     " ": flip,
   });
 
-  const pick = (region: Region) => setTarget(shown.regions.findIndex(({ id }) => id === region.id) + 1);
+  const pick = (region: Region) => setTarget(pair.regions.findIndex(({ id }) => id === region.id) + 1);
+  const told = refused ? { text: refused, failed: true } : walk.told;
   return (
-    <div className="argus" data-cy="argus-review" style={{ display: "flex", flexDirection: "column" }}>
+    <div className="argus" data-cy="argus-review" data-ready={ready} data-storing={walk.storing} style={{ display: "flex", flexDirection: "column" }}>
       <style>{sheet}</style>
       <Toolbar looks={looks} change={change} />
       <div style={{ display: "flex", flex: "1 1 0", minHeight: 0 }}>
         <div style={{ position: "relative", flex: "1 1 0", minWidth: 0, margin: 8 }}>
-          <Stage pair={shown} looks={looks} selected={selected} onSelect={pick} onShare={(share) => change({ share })} />
+          <Stage pair={pair} looks={looks} selected={selected} onSelect={pick} onShare={(share) => change({ share })} />
         </div>
-        <Side pair={shown} target={target} onTarget={setTarget} onDecide={settle} onGo={go} onRun={(base) => call("choose", { base, opened })} goOn={looks.goOn} onGoOn={(goOn) => change({ goOn })} />
+        <Side {...{ pair, target, told, ready }} moving={walk.waiting} lost={walk.lost} onOpen={walk.open} onTarget={setTarget} onDecide={settle} onGo={go} onRun={walk.choose} goOn={looks.goOn} onGoOn={(goOn) => change({ goOn })} />
       </div>
     </div>
   );
+}
+
+/** Whole pair (0) or a region (1 …) of what is shown: another pair starts at 0 in the same drawing. */
+function useTarget(of: string): [number, (at: number) => void] {
+  const [target, setTarget] = useState({ of, at: 0 });
+  return [target.of === of ? target.at : 0, (at: number) => setTarget({ of, at })];
 }
 
 function Toolbar({ looks, change }: { looks: Looks; change(part: Partial<Looks>): void }) {
@@ -125,42 +127,4 @@ function useLooks(): [Looks, (part: Partial<Looks>) => void] {
     setLooks((now) => (remembered.looks = { ...now, ...part }));
   }, []);
   return [looks, change];
-}
-
-/**
- * Decisions show at once and are written behind. They are laid over what Python sent
- * until it sends something new; the App hands over equal but fresh objects all the time.
- */
-function useDecisions(pair: Pair, call: Call) {
-  const sent = JSON.stringify(pair);
-  const [made, setMade] = useState<{ over: string; decisions: Decisions }>({ over: sent, decisions: {} });
-  const decisions = made.over === sent ? made.decisions : {};
-  const decide = (decision: Decision | null, region: Region | null, goOn: boolean) => {
-    setMade((now) => {
-      const earlier = now.over === sent ? now.decisions : {};
-      return { over: sent, decisions: { ...earlier, ...consequences(withDecisions(pair, earlier), region, decision) } };
-    });
-    const by = goOn ? 1 : 0;
-    call("decide", { after_id: pair.after_id, base: pair.base, region_id: region?.id ?? null, decision, by });
-  };
-  return { shown: withDecisions(pair, decisions), decide };
-}
-
-type Decisions = Record<string, Decision | null>;
-
-const PAIR = "pair";
-
-/** The decision itself, and what it means for the whole pair where it was made on a region. */
-function consequences(shown: Pair, region: Region | null, decision: Decision | null): Decisions {
-  if (!region) return { [PAIR]: decision };
-  const regions = shown.regions.map((each) => (each.id === region.id ? decision : each.decision));
-  const follows = decision === "confirmed" || decision === "rejected";
-  return { [region.id]: decision, ...(follows ? { [PAIR]: pairDecision(shown.review, regions) } : {}) };
-}
-
-function withDecisions(pair: Pair, decisions: Decisions): Pair {
-  const now = (id: string, before: Decision | null) => decisions[id] ?? (id in decisions ? null : before);
-  const review = now(PAIR, pair.review);
-  const regions = pair.regions.map((region) => ({ ...region, decision: now(region.id, region.decision) }));
-  return { ...pair, review, regions, decided: pair.decided + Number(!!review) - Number(!!pair.review) };
 }

@@ -1,13 +1,21 @@
 /** The column beside the pictures: what is claimed, what was decided, what comes next. */
 
 import { React, useEffect, useRef } from "./fiftyone";
-import { decisionInk, directionInk, directionSign, ink } from "./look";
+import { decisionInk, directionInk, directionSign, ink, threshold } from "./look";
 import { type Decision, DECISIONS, type Pair, type Region } from "./pair";
+import type { Lost, Told } from "./walk";
 
 interface SideProps {
   pair: Pair;
   /** 0 is the whole pair, 1 … the regions in order. */
   target: number;
+  /** Whether the pair is on the screen, so that it can be decided on. */
+  ready: boolean;
+  /** Whether another pair is about to come. */
+  moving: boolean;
+  told: Told | null;
+  lost: Lost[];
+  onOpen(id: string): void;
   onTarget(target: number): void;
   onDecide(decision: Decision | null): void;
   onGo(by: number): void;
@@ -23,7 +31,12 @@ export function Side(props: SideProps) {
       <Claim {...props} />
       <ul className="argus-list" role="listbox" aria-label="What to decide on" style={{ flex: "1 1 0", minHeight: 60 }}>
         <Row chosen={target === 0} onClick={() => onTarget(0)} decision={pair.review} cy="argus-pair-row">
-          <strong>Whole pair</strong>
+          <strong style={{ whiteSpace: "nowrap" }}>Whole pair</strong>
+          {pair.review && !pair.own && (
+            <span className="faint cut" title="Follows the decisions on its regions, back as well">
+              by regions
+            </span>
+          )}
         </Row>
         {pair.regions.map((region, index) => (
           <Row key={region.id} chosen={target === index + 1} onClick={() => onTarget(index + 1)} decision={region.decision} cy="argus-region-row">
@@ -40,11 +53,11 @@ function Claim({ pair, onRun }: SideProps) {
   return (
     <div style={{ display: "grid", gap: 4 }}>
       <div className="row">
-        <strong className="cut grow" title={pair.name}>
+        <strong className="cut grow" data-cy="argus-pair-name" title={pair.name}>
           {pair.name}
         </strong>
         <span className="faint" data-cy="argus-place">
-          {pair.place} of {pair.total}
+          {pair.place || "…"} of {pair.total}
         </span>
       </div>
       {pair.runs.length > 1 && (
@@ -64,7 +77,9 @@ function Claim({ pair, onRun }: SideProps) {
         <strong data-cy="argus-score">{pair.score === null ? "–" : pair.score.toFixed(2)}</strong>
       </div>
       <div className="faint" style={{ fontSize: 12 }}>
-        {pair.alignment && `Alignment: ${pair.alignment}`}
+        <div data-cy="argus-order">Order: {pair.order}</div>
+        <div>Regions at the applied threshold, {threshold(pair.threshold)}</div>
+        {pair.alignment && <div>Alignment: {pair.alignment}</div>}
       </div>
       {pair.note && <div style={{ fontSize: 12 }}>{pair.note}</div>}
     </div>
@@ -120,16 +135,22 @@ function Direction({ direction }: { direction: string }) {
   );
 }
 
-function Buttons({ pair, target, onDecide, onGo, goOn, onGoOn }: SideProps) {
+function Buttons({ pair, target, ready, moving, told, lost, onOpen, onDecide, onGo, goOn, onGoOn }: SideProps) {
   const stretch = { flex: "1 1 0", padding: "6px 4px" };
   return (
     <div style={{ display: "grid", gap: 6 }}>
       <div className="faint" style={{ fontSize: 12 }}>
         {target === 0 ? "Is this a real change?" : `Is region ${target} a real change?`} <span style={{ float: "right" }}>{pair.decided} of {pair.total} decided</span>
       </div>
+      {lost.map(({ about, text, opened }) => (
+        <button key={about} role="alert" data-cy="argus-lost" title="Open this pair" style={{ whiteSpace: "normal", textAlign: "left", fontSize: 12, color: ink.alarm, borderColor: ink.alarm, overflowWrap: "anywhere" }} onClick={() => onOpen(opened)}>
+          {text}
+        </button>
+      ))}
+      <Message told={told} ready={ready} />
       <div className="row">
         {DECISIONS.map(({ decision, label, key }) => (
-          <button key={decision} data-cy={`argus-${decision}`} style={stretch} onClick={() => onDecide(decision)}>
+          <button key={decision} data-cy={`argus-${decision}`} style={stretch} disabled={!ready} onClick={() => onDecide(decision)}>
             {label}
             <kbd>{key.toUpperCase()}</kbd>
           </button>
@@ -142,10 +163,10 @@ function Buttons({ pair, target, onDecide, onGo, goOn, onGoOn }: SideProps) {
         </span>
       </label>
       <div className="row">
-        <button data-cy="argus-previous" style={stretch} disabled={pair.place === 1} onClick={() => onGo(-1)}>
+        <button data-cy="argus-previous" style={stretch} disabled={moving || pair.place === 1} onClick={() => onGo(-1)}>
           Previous<kbd>←</kbd>
         </button>
-        <button data-cy="argus-next" style={stretch} className="main" disabled={pair.place >= pair.total && pair.place > 0} onClick={() => onGo(1)}>
+        <button data-cy="argus-next" style={stretch} className="main" disabled={moving || (pair.place >= pair.total && pair.place > 0)} onClick={() => onGo(1)}>
           Next<kbd style={{ color: "#111", borderColor: "#111" }}>→</kbd>
         </button>
       </div>
@@ -153,6 +174,16 @@ function Buttons({ pair, target, onDecide, onGo, goOn, onGoOn }: SideProps) {
         <kbd style={{ margin: 0 }}>↑</kbd> <kbd style={{ margin: 0 }}>↓</kbd> pick pair or region ·{" "}
         <kbd style={{ margin: 0 }}>Space</kbd> flip before/after · <kbd style={{ margin: 0 }}>⌫</kbd> undo decision
       </div>
+    </div>
+  );
+}
+
+/** What became of the latest decision, or what the panel waits for; a line that keeps its place. */
+function Message({ told, ready }: { told: Told | null; ready: boolean }) {
+  const text = told?.failed || ready ? told?.text : "Loading the pair …";
+  return (
+    <div data-cy="argus-told" role={told?.failed ? "alert" : "status"} style={{ fontSize: 12, minHeight: 18, color: told?.failed ? ink.alarm : ink.faint, overflowWrap: "anywhere" }}>
+      {text}
     </div>
   );
 }

@@ -79,15 +79,17 @@ function Frame({ pair, looks, selected, onSelect, onShare, size, title, before, 
       <div style={inner}>
         {before > 0 && (
           <img
+            key={pair.before.path}
             alt="before"
+            decoding="sync"
             draggable={false}
             src={mediaUrl(pair.before.path)}
             style={{ ...fill, transformOrigin: "0 0", transform: cssMatrix(pair.warp, size.width, size.height) }}
           />
         )}
         <div style={{ ...fill, clipPath: clip, opacity: after }}>
-          <img alt="after" draggable={false} src={mediaUrl(pair.after.path)} style={{ ...fill, filter: heatmap ? "saturate(.5)" : "none" }} />
-          {heatmap && <Heatmap path={heatmap} signed={!!pair.signed} threshold={pair.threshold} />}
+          <img key={pair.after.path} alt="after" decoding="sync" draggable={false} src={mediaUrl(pair.after.path)} style={{ ...fill, filter: heatmap ? "saturate(.5)" : "none" }} />
+          {heatmap && <Heatmap key={heatmap} path={heatmap} signed={!!pair.signed} threshold={pair.threshold} />}
         </div>
         {looks.boxes && <Boxes regions={pair.regions} selected={selected} onSelect={onSelect} size={size} />}
       </div>

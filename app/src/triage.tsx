@@ -1,10 +1,12 @@
 /** The triage panel of the grid: choose, tune, see what to look at next. */
 
-import { type Call, executeOperator, OPERATORS, type PanelProps, React, useEffect, useMemo, useOpened, usePanelCalls, usePromptOperatorInput, useRef, useState } from "./fiftyone";
+import { type Call, usePanelCalls } from "./calls";
+import { executeOperator, OPERATORS, type PanelProps, React, useEffect, useMemo, useOpened, usePromptOperatorInput, useRef, useState } from "./fiftyone";
 import { Curve, Histogram, ScoreAxis } from "./charts";
-import { decisionInk, ink, sheet, truthInk } from "./look";
+import { decisionInk, sheet, threshold as told, truthInk } from "./look";
 import { Next } from "./next";
-import { bars, type Count, type Split, tally, type Tally, type Triage, unpack, unpackCurve } from "./triage_data";
+import { Evaluation, ThresholdField, Trial, TRIAL_HEIGHT } from "./threshold";
+import { bars, type Count, type Split, tally, type Tally, type Triage, triable, unpack, unpackCurve } from "./triage_data";
 
 const BARS = 40;
 
@@ -55,48 +57,64 @@ function Empty({ message, ready }: { message: string; ready: boolean }) {
 }
 
 function Desk({ triage, call }: { triage: Triage; call: Call }) {
-  const [threshold, setThreshold] = useState(triage.threshold);
+  const [threshold, setThreshold] = useTriedThreshold(triage, call);
   const [applying, setApplying] = useState(false);
   const counts = useMemo(() => unpack(triage.counts), [triage.counts]);
   const curve = useMemo(() => unpackCurve(triage.curve), [triage.curve]);
   const known = counts.some(({ truth }) => truth);
   const [split, setSplit] = useState<Split>(known ? "truth" : "review");
-  useEffect(() => setThreshold(triage.threshold), [triage.threshold, triage.base]);
-  const sums = tally(counts, triage.bin_width, threshold);
+  const sums = tally(counts, triage.bin_width, threshold, triage.threshold);
+  const inGrid = useRef<{ what: string; threshold: number } | null>(null);
+  const show = (what: string, at = threshold) => {
+    inGrid.current = { what, threshold: at };
+    call("show", { what, threshold: at });
+  };
+  const back = () => {
+    const { what, threshold: at } = inGrid.current ?? { what: "", threshold: triage.threshold };
+    setThreshold(triage.threshold);
+    // what was put into the grid at the threshold that was tried goes back with it
+    if (at !== triage.threshold && AT_A_THRESHOLD.has(what)) show(what, triage.threshold);
+  };
   const apply = () => {
     const params = { field: triage.base, threshold, view_target: "DATASET" };
     setApplying(true);
-    const callback = () => {
+    const callback = ({ error }: { error?: unknown }) => {
       setApplying(false);
-      call("apply", { threshold });
+      call(error ? "refresh" : "apply");
     };
     executeOperator(`${OPERATORS}threshold_change_heatmaps`, params, { callback });
   };
   return (
     <div style={{ display: "grid", gap: 10 }}>
       <Head triage={triage} call={call} />
-      <Numbers sums={sums} known={known} failed={triage.failed} call={call} threshold={threshold} />
-      <Next triage={triage} call={call} />
+      {threshold === triage.threshold ? (
+        <Tools triage={triage} call={call} />
+      ) : (
+        <Trial threshold={threshold} applied={triage.threshold} applying={applying} onApply={apply} onBack={back} />
+      )}
+      <Numbers sums={sums} known={known} stale={!!triage.evaluated?.stale} failed={triage.failed} show={show} />
+      {triage.evaluated && <Evaluation evaluated={triage.evaluated} field={triage.base} onMeasured={() => call("refresh")} />}
+      <Next triage={triage} threshold={threshold} call={call} show={show} />
       <div style={{ display: "grid", gap: 10, gridTemplateColumns: "repeat(auto-fit, minmax(min(300px, 100%), 1fr))" }}>
         <div className="argus-card">
           <Scores {...{ counts, binWidth: triage.bin_width, split, setSplit, threshold, setThreshold, known }} />
           <div className="row wrap" style={{ marginTop: 6 }}>
             <label className="row">
               Threshold
-              <input data-cy="argus-threshold" type="number" min={0.01} max={1} step={0.01} value={threshold} onChange={(event) => setThreshold(Number(event.target.value))} style={{ width: 70, font: "inherit", color: ink.text, background: ink.page, border: `1px solid ${ink.line}`, borderRadius: 4, padding: "3px 6px" }} />
+              <ThresholdField threshold={threshold} onThreshold={setThreshold} />
             </label>
-            <button data-cy="argus-apply" className={threshold === triage.threshold ? "" : "main"} disabled={applying || !(threshold > 0 && threshold <= 1)} onClick={apply}>
+            <button data-cy="argus-apply" className={threshold === triage.threshold ? "" : "main"} disabled={applying} onClick={apply}>
               {applying ? "Applying …" : "Apply"}
             </button>
-            <span className="faint" data-cy="argus-applied">
-              applied: {triage.threshold.toFixed(2)}
+            <span className="faint" data-cy="argus-applied" title={String(triage.threshold)}>
+              applied: {told(triage.threshold)}
             </span>
           </div>
         </div>
         {curve.length > 0 && (
           <div className="argus-card">
             <h3>Precision and recall{triage.average_precision !== null && <span className="faint"> · AP {triage.average_precision.toFixed(2)}</span>}</h3>
-            <Curve points={curve} threshold={threshold} />
+            <Curve points={curve} threshold={threshold} sums={sums} />
           </div>
         )}
       </div>
@@ -104,7 +122,46 @@ function Desk({ triage, call }: { triage: Triage; call: Call }) {
   );
 }
 
+const REST_MS = 250;
+
+/** Groups of pairs that are others at another threshold. */
+const AT_A_THRESHOLD = new Set(["flagged", "quiet", "missed", "false_alarms", "ranked"]);
+
+/**
+ * The threshold that the whole panel shows, and how to try another one: counts, histogram and curve
+ * follow at once, the list as soon as the slider rests. Another run or an applied threshold ends the trial.
+ */
+function useTriedThreshold(triage: Triage, call: Call): [number, (threshold: number) => void] {
+  const { base, threshold: applied, listed_at: listed, bin_width: step } = triage;
+  const [tried, setTried] = useState({ of: `${base} ${applied}`, threshold: listed });
+  const current = tried.of === `${base} ${applied}` ? tried.threshold : listed;
+  const choose = (threshold: number) => setTried({ of: `${base} ${applied}`, threshold: threshold === applied ? applied : triable(threshold, step) });
+  useEffect(() => {
+    if (current === listed) return undefined;
+    const timer = window.setTimeout(() => call("look", { threshold: current }, "list"), REST_MS);
+    return () => window.clearTimeout(timer);
+  }, [current, listed, base, call]);
+  return [current, choose];
+}
+
 function Head({ triage, call }: { triage: Triage; call: Call }) {
+  return (
+    <div className="row" style={{ gap: 6 }}>
+      <select data-cy="argus-run" aria-label="Run and query" className="grow" value={triage.base} onChange={(event) => call("choose", { base: event.target.value })}>
+        {triage.runs.map(({ base, label }) => (
+          <option key={base} value={base}>
+            {label}
+          </option>
+        ))}
+      </select>
+      <button title="Count again" aria-label="Count again" onClick={() => call("refresh")}>
+        ↻
+      </button>
+    </div>
+  );
+}
+
+function Tools({ triage, call }: { triage: Triage; call: Call }) {
   const prompt = usePromptOperatorInput();
   const field = triage.base;
   const tools = [
@@ -116,19 +173,7 @@ function Head({ triage, call }: { triage: Triage; call: Call }) {
   ];
   const refresh = () => call("refresh");
   return (
-    <div className="row wrap" style={{ gap: 6 }}>
-      <div className="row" style={{ flex: "1 1 100%", gap: 6 }}>
-        <select data-cy="argus-run" aria-label="Run and query" className="grow" value={triage.base} onChange={(event) => call("choose", { base: event.target.value })}>
-          {triage.runs.map(({ base, label }) => (
-            <option key={base} value={base}>
-              {label}
-            </option>
-          ))}
-        </select>
-        <button title="Count again" aria-label="Count again" onClick={refresh}>
-          ↻
-        </button>
-      </div>
+    <div className="row wrap" style={{ gap: 6, minHeight: TRIAL_HEIGHT }}>
       {tools.map(({ label, operator, params }) => (
         <button key={operator} data-cy={`argus-tool-${operator}`} onClick={() => prompt(OPERATORS + operator, params, { callback: refresh })}>
           {label}
@@ -138,14 +183,14 @@ function Head({ triage, call }: { triage: Triage; call: Call }) {
   );
 }
 
-function Numbers({ sums, known, failed, call, threshold }: { sums: Tally; known: boolean; failed: number; call: Call; threshold: number }) {
-  const cards = [
+function Numbers({ sums, known, stale, failed, show }: { sums: Tally; known: boolean; stale: boolean; failed: number; show(what: string): void }) {
+  const cards: Card[] = [
     { view: "flagged", label: "flagged", count: sums.flagged },
     { view: "quiet", label: "quiet", count: sums.quiet },
     ...(known
       ? [
-          { view: "missed", label: "missed", count: sums.missed },
-          { view: "false_alarms", label: "false alarms", count: sums.false_alarms },
+          { view: "missed", label: "missed", count: sums.missed, stale },
+          { view: "false_alarms", label: "false alarms", count: sums.false_alarms, stale },
         ]
       : []),
     ...(failed ? [{ view: "failed", label: "failed", count: failed }] : []),
@@ -156,7 +201,6 @@ function Numbers({ sums, known, failed, call, threshold }: { sums: Tally; known:
     { view: "rejected", label: "rejected", count: sums.rejected },
     { view: "unsure", label: "unsure", count: sums.unsure },
   ];
-  const show = (view: string) => call("show", { what: view, threshold });
   return (
     <div style={{ display: "grid", gap: 8 }}>
       <Cards cards={cards} show={show} />
@@ -169,14 +213,16 @@ interface Card {
   view: string;
   label: string;
   count: number;
+  /** Measured at another threshold or on other pairs. */
+  stale?: boolean;
 }
 
 /** Counts that are buttons: each shows its pairs in the grid. */
 function Cards({ cards, show }: { cards: Card[]; show(view: string): void }) {
   return (
     <div style={{ display: "grid", gap: 8, gridTemplateColumns: "repeat(auto-fit, minmax(84px, 1fr))" }}>
-      {cards.map(({ view, label, count }) => (
-        <button key={view} data-cy={`argus-show-${view}`} title="Show these in the grid" onClick={() => show(view)} style={{ textAlign: "left", padding: "4px 10px" }}>
+      {cards.map(({ view, label, count, stale }) => (
+        <button key={view} data-cy={`argus-show-${view}`} title="Show these in the grid" onClick={() => show(view)} style={{ textAlign: "left", padding: "4px 10px", opacity: stale ? 0.45 : 1 }}>
           <div className="argus-number" data-cy={`argus-count-${view}`} style={{ color: decisionInk[view] }}>
             {count.toLocaleString("en")}
           </div>

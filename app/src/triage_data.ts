@@ -10,11 +10,13 @@ export interface RunChoice {
   threshold: number;
 }
 
-/** How many pairs have a score in [bin, bin + 1) × BIN, by truth and review. */
+/** How many pairs have a score in [bin, bin + 1) × BIN, by truth and review, at or below the applied threshold. */
 export interface Count {
   bin: number;
   truth: "change" | "nochange" | "";
   review: Decision | "";
+  /** Whether their scores reach the applied threshold, which may lie within a bin. */
+  flagged: boolean;
   count: number;
 }
 
@@ -33,10 +35,25 @@ export interface Ranked {
   review: Decision | "";
 }
 
+/** What an evaluation of the run rests on. */
+export interface Evaluated {
+  threshold: number;
+  pairs: number;
+  of: number;
+  /** Another threshold, other pairs or other masks since: its outcomes no longer hold. */
+  stale: boolean;
+  /** What changed since, in a sentence. */
+  why?: string | null;
+}
+
 export interface Triage {
   base: string;
   runs: RunChoice[];
+  /** The applied one: regions and masks of the dataset are of it. */
   threshold: number;
+  /** The one that the list below is of: the applied one, or one that is being tried. */
+  listed_at: number;
+  evaluated: Evaluated | null;
   bin_width: number;
   /** JSON, see `unpack`. */
   counts: string;
@@ -51,10 +68,10 @@ export interface Triage {
 }
 
 export function unpack(packed: string): Count[] {
-  const kinds = JSON.parse(packed) as [Count["truth"], Count["review"], number[]][];
+  const kinds = JSON.parse(packed) as [Count["truth"], Count["review"], boolean, number[]][];
   const counts: Count[] = [];
-  for (const [truth, review, flat] of kinds) {
-    for (let at = 0; at + 1 < flat.length; at += 2) counts.push({ bin: flat[at] ?? 0, truth, review, count: flat[at + 1] ?? 0 });
+  for (const [truth, review, flagged, flat] of kinds) {
+    for (let at = 0; at + 1 < flat.length; at += 2) counts.push({ bin: flat[at] ?? 0, truth, review, flagged, count: flat[at + 1] ?? 0 });
   }
   return counts;
 }
@@ -69,22 +86,29 @@ export interface Tally {
   quiet: number;
   missed: number;
   false_alarms: number;
-  known: number;
+  /** Pairs known to be changed, flagged or not. */
+  changed: number;
   open: number;
   confirmed: number;
   rejected: number;
   unsure: number;
 }
 
-/** What a threshold would mean, from the counts alone; exact at multiples of the bin width. */
-export function tally(counts: Count[], binWidth: number, threshold: number): Tally {
+/** The nearest threshold that can be tried: the edge of a bin, where counts are exact. */
+export function triable(threshold: number, binWidth: number): number {
+  const bins = Math.round(1 / binWidth);
+  return Math.min(bins, Math.max(1, Math.round(threshold * bins))) / bins;
+}
+
+/** What a threshold means, from the counts alone: exact at the applied one and at the edges of bins. */
+export function tally(counts: Count[], binWidth: number, threshold: number, applied: number): Tally {
   const first = Math.round(threshold / binWidth);
-  const sum: Tally = { flagged: 0, quiet: 0, missed: 0, false_alarms: 0, known: 0, open: 0, confirmed: 0, rejected: 0, unsure: 0 };
-  for (const { bin, truth, review, count } of counts) {
-    const flagged = bin >= first;
+  const sum: Tally = { flagged: 0, quiet: 0, missed: 0, false_alarms: 0, changed: 0, open: 0, confirmed: 0, rejected: 0, unsure: 0 };
+  for (const { bin, truth, review, flagged: flaggedNow, count } of counts) {
+    const flagged = threshold === applied ? flaggedNow : bin >= first;
     sum[review || "open"] += count;
     sum[flagged ? "flagged" : "quiet"] += count;
-    if (truth) sum.known += count;
+    if (truth === "change") sum.changed += count;
     if (truth === "change" && !flagged) sum.missed += count;
     if (truth === "nochange" && flagged) sum.false_alarms += count;
   }

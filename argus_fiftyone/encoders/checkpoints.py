@@ -5,12 +5,13 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from argus_fiftyone.encoders.clip.names import SHORT_NAMES
 from argus_fiftyone.encoders.entries import EncoderUnavailable
+
+if TYPE_CHECKING:
+    import torch
 
 HUB_FILES = (
     "open_clip_model.safetensors",
@@ -174,6 +175,8 @@ def _is_torchscript(path: Path) -> bool:
 def _read_torch(path: Path) -> Any:
     import pickle
 
+    import torch
+
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
@@ -186,6 +189,8 @@ def _read_torch(path: Path) -> Any:
 
 def _tensors_in(checkpoint: Any, path: Path) -> dict[str, torch.Tensor]:
     """The state dict inside a torch file, which may be wrapped together with an optimiser's state."""
+    import torch
+
     state = checkpoint.get("state_dict", checkpoint) if isinstance(checkpoint, dict) else None
     tensors = {str(k): v for k, v in (state or {}).items() if isinstance(v, torch.Tensor)}
     if not tensors:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from argus_fiftyone.io.errors import ArgusError
+
+NONE = "none"
+"""The encoder of methods that need none."""
 AUTO = "auto"
 """Stands for the best of what is there: an encoder, a device, a precision."""
 
 
-class EncoderUnavailable(Exception):
+class EncoderUnavailable(ArgusError):
     """The encoder cannot run here; the message says why and names the ways out."""
 
 

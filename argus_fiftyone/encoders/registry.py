@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
+from typing import TYPE_CHECKING
 
-from argus_fiftyone.encoders.device import best_device
-from argus_fiftyone.encoders.entries import AUTO, EncoderEntry, EncoderUnavailable
+from argus_fiftyone.encoders.clip.listing import list_entries
+from argus_fiftyone.encoders.clip.names import SHORT_NAMES
+from argus_fiftyone.encoders.entries import AUTO, NONE, EncoderEntry, EncoderUnavailable
 from argus_fiftyone.encoders.mini import weights as mini_weights
-from argus_fiftyone.encoders.protocol import Encoder
+
+if TYPE_CHECKING:
+    from argus_fiftyone.encoders.protocol import Encoder
 
 
 def list_encoders() -> list[EncoderEntry]:
     """All encoders Argus recommends, those that can run here first, best first."""
-    entries = [*_clip_entries(), _mini_entry()]
+    entries = [*list_entries(), _mini_entry()]
     return sorted(entries, key=lambda entry: not entry.ready)
 
 
@@ -37,7 +41,7 @@ def load_encoder(
     """Load an encoder by name.
 
     Args:
-        name: "auto", "mini", "clip:MODEL:TAG", "clip:MODEL:PATH", "clip:MODEL:random" or a
+        name: "auto", "none", "mini", "clip:MODEL:TAG", "clip:MODEL:PATH", "clip:MODEL:random" or a
             short name from `argus encoders`.
         device: a torch device or "auto" (CUDA, then MPS, then CPU).
         attention: of CLIP towers, the tokens that patches compare in the last block: "kk", "vv",
@@ -50,16 +54,21 @@ def load_encoder(
         ValueError: if an option has none of the values above.
     """
     name = default_encoder() if name == AUTO else name
+    if name == NONE:
+        from argus_fiftyone.encoders.none import NoEncoder
+
+        return NoEncoder()
     if name == "mini":
+        from argus_fiftyone.encoders.device import best_device
         from argus_fiftyone.encoders.mini.encoder import MiniEncoder
 
         _require_offline_extra()
         _refuse_options(name, attention, precision)
         return MiniEncoder(best_device(device))
-    from argus_fiftyone.encoders.clip import loading as clip
+    if name.startswith("clip:") or name in SHORT_NAMES:
+        from argus_fiftyone.encoders.clip.loading import load_clip
 
-    if name.startswith("clip:") or name in clip.SHORT_NAMES:
-        return clip.load_clip(name, device, attention=attention, precision=precision)
+        return load_clip(name, device, attention=attention, precision=precision)
     known = ", ".join(entry.name for entry in list_encoders())
     raise EncoderUnavailable(f"Unknown encoder {name!r}. Known here: {known}, or clip:MODEL:TAG.")
 
@@ -87,9 +96,3 @@ def _require_offline_extra() -> None:
     entry = _mini_entry()
     if not entry.ready:
         raise EncoderUnavailable(f"The mini encoder cannot run: {entry.missing}. {mini_weights.WAYS_OUT}")
-
-
-def _clip_entries() -> list[EncoderEntry]:
-    from argus_fiftyone.encoders.clip import loading as clip
-
-    return clip.list_entries()

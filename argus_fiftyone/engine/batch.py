@@ -46,11 +46,12 @@ CUDA_BATCH = 8
 
 def compare_pairs(
     pairs: Iterable[Pair],
-    encoder: Encoder | None,
+    encoder: Encoder,
     settings: Settings,
     queries: Sequence[str | Query] | None = None,
     *,
     method: Method | None = None,
+    fit_on: Iterable[Pair] | None = None,
     batch: int | None = None,
     lanes: int | None = None,
     readers: int | None = None,
@@ -59,9 +60,10 @@ def compare_pairs(
     """Compare pairs; results come in the order of the pairs, as soon as they are there.
 
     Args:
-        encoder: None only for a method that needs none.
+        encoder: `none` for a method that needs none.
         queries: asked of every pair instead of the pair's own query.
         method: None loads the one that the settings name.
+        fit_on: the pairs of the whole run, for a method that learns from them; None: those to compare.
         batch: pairs per encoder call, taken from those that are ready and of one size; None
             leaves it to the device. Above 1, sums may be rounded differently in the last bit.
         lanes: encoder calls at the same time; None: on a CPU as many as torch may use threads.
@@ -70,9 +72,12 @@ def compare_pairs(
             ARGUS_CACHE names, if it names one.
     """
     cache = cache or FeatureCache.from_environment()
-    walk = Walk(method or load_method(settings.method, encoder), encoder, settings, cache)
-    batch = batch or (CUDA_BATCH if encoder and encoder.device.type == "cuda" else 1)
-    lanes = lanes or (min(MOST_LANES, torch.get_num_threads()) if walk.on_cpu else 1)
+    walk = Walk(method or load_method(settings.method, encoder), settings, cache)
+    if walk.method.needs.fit != "none":
+        pairs = list(pairs)
+        walk.fit((pair.before, pair.after) for pair in (pairs if fit_on is None else fit_on))
+    batch = batch or (CUDA_BATCH if encoder.device.type == "cuda" else 1)
+    lanes = lanes or (min(MOST_LANES, torch.get_num_threads()) if encoder.device.type == "cpu" else 1)
     readers = readers or min(MOST_READERS, os.cpu_count() or 1)
     reading = ThreadPoolExecutor(readers, "argus-read")
     encoding, scoring = one_core_threads(lanes, "argus-encode"), one_core_threads(1, "argus-score")

@@ -91,6 +91,7 @@ class FeatureCache:
         return self._entries.volume()
 
     def close(self) -> None:
+        """Let go of the folder."""
         self._entries.close()
 
 

@@ -31,7 +31,7 @@ class CachedEncoder:
         self, encoder: Encoder, kinds: frozenset[FeatureKind], cache: FeatureCache | None = None
     ) -> None:
         self._encoder, self._kinds, self._cache = encoder, kinds, cache
-        self.identity = encoder_identity(encoder, kinds) if cache else ""
+        self.identity = encoder_identity(encoder, kinds) if cache and kinds else ""
         self._at_work = [threading.Lock() for _ in range(LOCKS)]
 
     def encode_images(self, images: Sequence[np.ndarray]) -> list[ImageFeatures]:

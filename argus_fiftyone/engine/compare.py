@@ -6,7 +6,7 @@ One walk serves one pair, a thousand, the App and Ray; `batch` only says on whic
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import torch
 
+from argus_fiftyone.encoders.entries import NONE
 from argus_fiftyone.encoders.protocol import Encoder
 from argus_fiftyone.engine.cache import FeatureCache
 from argus_fiftyone.engine.cached_encoder import CachedEncoder
@@ -25,15 +26,13 @@ from argus_fiftyone.engine.observation import Observation
 from argus_fiftyone.engine.regions import Region, find_regions, main_direction
 from argus_fiftyone.engine.result import Comparison
 from argus_fiftyone.engine.workers import in_pieces, keep_freed_memory, one_core, side_by_side
-from argus_fiftyone.io.images import fitted_size, resize
+from argus_fiftyone.io.images import ImageError, fitted_size, resize
 from argus_fiftyone.io.maps import MAP_ERROR, SmoothMap
-from argus_fiftyone.methods.protocol import Evidence, Method, QueryBatch
+from argus_fiftyone.methods.protocol import Evidence, Method, PairBatch, QueryBatch, Tensors
 from argus_fiftyone.registration.registered_pair import RegisteredPair, at_encoding_size, read_for
 from argus_fiftyone.settings import Settings
 from argus_fiftyone.text.query import Query, parse_query
 
-CELL_WITHOUT_ENCODER = 16
-"""Image sides become multiples of this many pixels for a method that needs no encoder."""
 QUERIES_TOGETHER = 32
 """Queries scored at once; more would only need more memory."""
 
@@ -45,19 +44,16 @@ class Walk:
     """What stays the same from pair to pair: method, encoder, settings, calibration.
 
     Args:
-        encoder: None only for a method that needs no features and no text.
+        method: as `load_method` makes it; it brings its encoder.
         cache: where features are looked up and kept.
     """
 
-    def __init__(
-        self, method: Method, encoder: Encoder | None, settings: Settings, cache: FeatureCache | None = None
-    ) -> None:
+    def __init__(self, method: Method, settings: Settings, cache: FeatureCache | None = None) -> None:
         keep_freed_memory()
-        self.method, self.encoder, self.settings = method, encoder, settings
-        self.cell = encoder.cell if encoder else CELL_WITHOUT_ENCODER
-        self.on_cpu = not encoder or encoder.device.type == "cpu"
-        self.features = CachedEncoder(encoder, method.needs.features, cache) if encoder else None
-        self._curve = curve_of(method, encoder.family if encoder else "")
+        self.method, self.encoder, self.settings = method, method.encoder, settings
+        self.features = CachedEncoder(self.encoder, method.needs.features, cache)
+        self.fitted: Tensors = {}
+        self._curve = curve_of(method, self.encoder.family)
         self._support: dict[str, float] = {}
 
     def register(self, before: Picture, after: Picture) -> RegisteredPair:
@@ -68,13 +64,29 @@ class Walk:
         """
         sides = side_by_side([partial(self._read, image) for image in (before, after)])
         (old, _), (new, size) = sides
-        return at_encoding_size(old, new, self.cell, self.settings.resolution, size).aligned()
+        return at_encoding_size(old, new, self.encoder.cell, self.settings.resolution, size).aligned()
+
+    def fit(self, pairs: Iterable[tuple[Picture, Picture]]) -> None:
+        """Let a method that learns from a run see its pairs, (before, after) each, one after the other.
+
+        Pairs that cannot be read are left out here; comparing them will say why.
+        """
+        if self.method.needs.fit != "none":
+            self.fitted = self.method.fit(self._batches(pairs))
+
+    def _batches(self, pairs: Iterable[tuple[Picture, Picture]]) -> Iterator[PairBatch]:
+        for before, after in pairs:
+            try:
+                registered = self.register(before, after)
+            except ImageError:
+                continue
+            yield pair_batch([registered], self.features, self.method.needs)
 
     def observe(self, pairs: Sequence[RegisteredPair]) -> list[Observation]:
         """The visual half: encode pairs of one size in one call, and keep what the method observes."""
         batch = pair_batch(pairs, self.features, self.method.needs)
         with one_core():  # small products: where sums are shared out, some processors round them otherwise
-            observed = self.method.observe(batch, {})
+            observed = self.method.observe(batch, self.fitted)
         return [
             Observation(
                 tensors={name: tensor[number : number + 1] for name, tensor in observed.items()},
@@ -103,8 +115,8 @@ class Walk:
     def queries(self, queries: Sequence[str | Query]) -> QueryBatch:
         """Queries as methods read them; words that were met before are not read again."""
         parsed = tuple(query if isinstance(query, Query) else parse_query(query) for query in queries)
-        if not self.encoder or not self.method.needs.text:
-            return QueryBatch(parsed, torch.zeros(len(parsed)), _no_text, 1.0)
+        if not self.method.needs.text:
+            return QueryBatch(parsed, torch.zeros(len(parsed)), self.encoder.encode_text, 1.0)
         told = [query.text for query in parsed if not query.is_open and query.text not in self._support]
         if told:
             self._support.update(zip(told, self.encoder.text_support(told), strict=True))
@@ -114,7 +126,7 @@ class Walk:
     def _read(self, image: Picture) -> tuple[np.ndarray, tuple[int, int]]:
         if isinstance(image, np.ndarray):
             return image, (image.shape[0], image.shape[1])
-        return read_for(self.cell, self.settings.resolution, image)
+        return read_for(self.encoder.cell, self.settings.resolution, image)
 
     def _comparison(
         self,
@@ -160,22 +172,19 @@ def compare_images(
     shown = after if isinstance(after, np.ndarray) else Path(after)
 
     def whole() -> list[Comparison]:
+        walk.fit([(before, after)])
         (observed,) = walk.observe([walk.register(before, after)])
         return [replace(comparison, after=shown) for comparison in walk.compare(observed, queries)]
 
     # In pieces for all cores, unless the encoder wants them all at once.
-    return in_pieces(whole) if not walk.encoder or walk.encoder.one_by_one else whole()
+    return in_pieces(whole) if walk.encoder.one_by_one else whole()
 
 
-def named(encoder: Encoder | None) -> str:
-    """How results name an encoder: with its note, where it has one; "" for none."""
-    if not encoder:
+def named(encoder: Encoder) -> str:
+    """How results name an encoder: with its note, where it has one; "" for `none`."""
+    if encoder.name == NONE:
         return ""
     return f"{encoder.name} ({encoder.note})" if encoder.note else encoder.name
-
-
-def _no_text(prompts: Sequence[str]) -> torch.Tensor:
-    raise RuntimeError("this method said that it needs no text, so no encoder was asked to read any")
 
 
 def _by_query(evidence: Evidence, queries: int) -> tuple[np.ndarray, np.ndarray | None]:

@@ -16,14 +16,11 @@ PIXELS_PER_CELL = 4
 """Of the evidence of methods that read no features."""
 
 
-def pair_batch(pairs: Sequence[RegisteredPair], encoder: CachedEncoder | None, needs: Needs) -> PairBatch:
-    """A batch of pairs of one size, all their images encoded in one call.
-
-    Args:
-        encoder: None for a method that needs no features.
-    """
+def pair_batch(pairs: Sequence[RegisteredPair], encoder: CachedEncoder, needs: Needs) -> PairBatch:
+    """A batch of pairs of one size, all their images encoded in one call if features are needed."""
     in_view = torch.from_numpy(np.stack([pair.alignment.in_view for pair in pairs]))
-    features = encoder.encode_images([image for pair in pairs for image in pair.pictures]) if encoder else []
+    images = [image for pair in pairs for image in pair.pictures]
+    features = encoder.encode_images(images) if needs.features else []
     before, after = features[::2], features[1::2]
     levels = tuple(
         _level([f.levels[number] for f in before], [f.levels[number] for f in after], in_view)
@@ -32,13 +29,13 @@ def pair_batch(pairs: Sequence[RegisteredPair], encoder: CachedEncoder | None, n
     dense = _level(_dense(before), _dense(after), in_view) if "dense" in needs.features else None
     size = tuple(side // PIXELS_PER_CELL for side in in_view.shape[1:])
     finest = levels[0].grid if levels else dense.grid if dense else (size[0], size[1])
-    images = [np.stack([pair.after, pair.alignment.before]) for pair in pairs] if needs.pixels else []
+    stacks = [np.stack([pair.after, pair.alignment.before]) for pair in pairs] if needs.pixels else []
     return PairBatch(
         grid=finest,
         levels=levels,
         dense=dense,
         image=_vectors(before, after) if "image" in needs.features else None,
-        pixels=torch.from_numpy(np.stack(images)) if images else None,
+        pixels=torch.from_numpy(np.stack(stacks)) if stacks else None,
         in_view=in_view,
         registered=torch.tensor([[pair.alignment.registered] for pair in pairs]),
     )

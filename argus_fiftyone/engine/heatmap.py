@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from argus_fiftyone.engine.regions import CLEARLY
-from argus_fiftyone.text.query import Wanted
+from argus_fiftyone.text.vocabulary import Wanted
 
 VANISHED_SHARE = 0.8
 """Weight of what vanished where nothing says it is what was asked for; most queries name what came."""

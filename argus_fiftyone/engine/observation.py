@@ -42,10 +42,10 @@ class PairStore:
 
     def __init__(self, walk: Walk, cache: FeatureCache) -> None:
         self._cache, self._resolution = cache, walk.settings.resolution
-        self._device = walk.encoder.device if walk.encoder else torch.device("cpu")
-        encoder = walk.features.identity if walk.features else ""
-        method = walk.method
-        self._identity = digest(encoder, method.name, str(method.version), code_identity())
+        self._device, method = walk.encoder.device, walk.method
+        fitted = (part for name in sorted(walk.fitted) for part in (name, _bytes(walk.fitted[name])))
+        seen_by = walk.features.identity, method.name, str(method.version)
+        self._identity = digest(*seen_by, code_identity(), *fitted)
 
     def key(self, pair: Pair) -> str | None:
         """The key of a pair; None if a file cannot be read, which decoding will tell better."""
@@ -65,3 +65,7 @@ class PairStore:
         """Keep an observation, exactly."""
         facts = {name: getattr(observed, name) for name in ("alignment", "warp", "size")}
         self._cache.put(key, {**observed.tensors, GUIDE: torch.from_numpy(observed.guide)}, facts)
+
+
+def _bytes(tensor: torch.Tensor) -> bytes:
+    return tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()

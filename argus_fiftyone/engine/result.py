@@ -60,6 +60,11 @@ class Comparison:
         """
         return self.drawing.heatmap()
 
+    @property
+    def told_by(self) -> str:
+        """Method and encoder, for people, e.g. "argus on mini"."""
+        return f"{self.method} on {self.encoder}" if self.encoder else self.method
+
     def __repr__(self) -> str:
         asked = f"{self.query!r}" if self.query else "any change"
         places = f"{len(self.regions)} region{'' if len(self.regions) == 1 else 's'}"

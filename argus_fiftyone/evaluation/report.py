@@ -4,138 +4,115 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any, TypedDict
 
 import numpy as np
 
-from argus_fiftyone.evaluation.metrics import (
-    EvidenceHistogram,
-    PairMetrics,
-    score_metrics,
-)
+from argus_fiftyone.evaluation.figures import OUTCOMES, Figures, Measured, mean_of
+from argus_fiftyone.evaluation.metrics import score_metrics
 from argus_fiftyone.io.png import write_whole
 
 CIRCULAR = ("whatsup", "magicbrush", "ui_screens")
 """Sources whose masks come from a pixel difference: a pixel difference would win there by construction."""
 
 
-@dataclass(frozen=True)
-class SourceReport:
-    """Metrics of one source; nan where there is nothing to measure.
+BY_SOURCE = ("pixel_ap", "pixel_auroc", "f1_max", "aupro", "map_ap", "pointing", "iou")
+"""Figures of masks: their macro average is a mean over sources. Those of scores are of all pairs at once."""
+
+
+NAMES_BEFORE = {
+    "pixel_ap": "ap",
+    "pixel_auroc": "auroc",
+    "map_ap": "pair_ap",
+    "pair_auroc": "score_auroc",
+    "false_alarm_rate": "false_alarms",
+    "recall": "found",
+    "false_alarms_at_80_recall": "false_alarms_at_recall",
+}
+"""Names that metrics.json had in 0.1.0, which scripts read: `save` writes both. Counts of outcomes are
+left out there, since "found" was the name of a share."""
+
+
+class EvaluationReport(TypedDict):
+    """A run against masks and labels; figures by the names of `Figures`.
 
     Attributes:
-        pairs, changed: how many pairs, and how many with a change.
-        ap, auroc, f1_max, aupro: over all pixels of the source, unchanged pairs included.
-        pair_ap: mean average precision of single pairs.
-        pointing: share of changed pairs whose strongest pixel lies in the mask.
-        score_auroc: of the scores, changed against unchanged pairs.
-        false_alarms: share of unchanged pairs at or above the threshold.
-        found: share of changed pairs at or above the threshold.
-        false_alarms_at_recall: the same where the cut keeps 80 % of all changed pairs.
+        threshold: in (0, 1].
+        recall_cut: the score that 80 % of the changed pairs reach.
+        macro: means over sources of figures of masks; figures of scores over all pairs at once.
+        sources: one a source, its name under "source".
+        circular: sources whose masks come from pixel differences, kept out of `macro`.
+        skipped: ids of pairs that were not evaluated.
     """
 
-    source: str
-    pairs: int
-    changed: int
-    ap: float
-    auroc: float
-    f1_max: float
-    aupro: float
-    pair_ap: float
-    pointing: float
-    score_auroc: float
-    false_alarms: float
-    found: float
-    false_alarms_at_recall: float
+    threshold: float
+    recall_cut: float
+    macro: dict[str, float]
+    sources: list[dict[str, Any]]
+    circular: list[str]
+    skipped: list[str]
 
 
-@dataclass
-class Gathered:
-    """What one pass over a source collects."""
+def build_report(measured: Mapping[str, Measured], threshold: float, skipped: list[str]) -> EvaluationReport:
+    """Figures per source and as a macro average, by the names of `Figures`.
 
-    pixels: EvidenceHistogram
-    pairs: list[PairMetrics]
-    scores: list[float]
-    changed: list[bool]
-
-
-def build_report(gathered: dict[str, Gathered], threshold: float, skipped: list[str]) -> dict:
-    headline = [name for name in gathered if name not in CIRCULAR]
-    pooled = [
-        np.concatenate([getattr(gathered[name], part) for name in headline or gathered])
-        for part in ("scores", "changed")
-    ]
-    overall = score_metrics(pooled[0], pooled[1].astype(bool))
-    sources = [_source_report(name, part, threshold, overall.cut) for name, part in sorted(gathered.items())]
-    fields = ("ap", "auroc", "f1_max", "aupro", "pair_ap", "pointing")
-    masked = [report for report in sources if report.source in headline and not math.isnan(report.ap)]
-    macro: dict[str, float] = {name: _mean([getattr(report, name) for report in masked]) for name in fields}
-    quiet = pooled[0][~pooled[1].astype(bool)]
-    macro |= {
-        "score_auroc": overall.auroc,
-        "false_alarms": float((quiet >= threshold).mean()) if quiet.size else float("nan"),
-        "found": float((pooled[0][pooled[1].astype(bool)] >= threshold).mean())
-        if pooled[1].any()
-        else float("nan"),
-        "false_alarms_at_recall": overall.false_alarms,
-    }
+    Args:
+        measured: by source. Where all are circular they make the macro average, too.
+        threshold: in (0, 1].
+        skipped: ids of pairs that were not evaluated.
+    """
+    headline = [name for name in measured if name not in CIRCULAR]
+    pooled = _pooled([measured[name] for name in headline or measured])
+    cut = score_metrics(np.array(pooled.scores), np.array(pooled.changed, bool)).cut
+    sources = {name: part.figures(threshold, cut) for name, part in sorted(measured.items())}
     return {
         "threshold": threshold,
-        "recall_cut": overall.cut,
-        "macro": macro,
-        "sources": [asdict(report) for report in sources],
-        "circular": [name for name in gathered if name in CIRCULAR],
+        "recall_cut": cut,
+        "macro": _macro([sources[name] for name in headline], pooled.figures(threshold)),
+        "sources": [{"source": name, **asdict(figures)} for name, figures in sources.items()],
+        "circular": [name for name in measured if name in CIRCULAR],
         "skipped": skipped,
     }
 
 
-def _source_report(name: str, part: Gathered, threshold: float, cut: float) -> SourceReport:
-    scores, changed = np.array(part.scores), np.array(part.changed, bool)
-    has_masks = bool(part.pairs)
-    nan = float("nan")
-    return SourceReport(
-        source=name,
-        pairs=len(scores),
-        changed=int(changed.sum()),
-        ap=part.pixels.average_precision() if has_masks else nan,
-        auroc=part.pixels.auroc() if has_masks else nan,
-        f1_max=part.pixels.f1_max() if has_masks else nan,
-        aupro=part.pixels.aupro() if has_masks else nan,
-        pair_ap=_mean([pair.average_precision for pair in part.pairs]),
-        pointing=_mean([pair.pointing for pair in part.pairs]),
-        score_auroc=score_metrics(scores, changed).auroc,
-        false_alarms=_mean(scores[~changed] >= threshold),
-        found=_mean(scores[changed] >= threshold),
-        false_alarms_at_recall=_mean(scores[~changed] >= cut),
-    )
+def _pooled(parts: Sequence[Measured]) -> Measured:
+    """The scores of several sources together."""
+    pooled = Measured()
+    for part in parts:
+        pooled.scores += part.scores
+        pooled.changed += part.changed
+    return pooled
 
 
-def _mean(values) -> float:
-    values = np.asarray(values, float)
-    return float(np.nanmean(values)) if values.size and not np.isnan(values).all() else float("nan")
+def _macro(sources: Sequence[Figures], pooled: Figures) -> dict[str, float]:
+    masked = [figures for figures in sources if not math.isnan(figures.pixel_ap)]
+    return asdict(pooled) | {name: mean_of([getattr(f, name) for f in masked]) for name in BY_SOURCE}
 
 
 COLUMNS = {
     "pairs": "pairs",
-    "ap": "AP",
-    "auroc": "AUROC",
+    "pixel_ap": "AP",
+    "pixel_auroc": "AUROC",
     "f1_max": "F1-max",
     "aupro": "AUPRO@.3",
-    "pair_ap": "AP/pair",
+    "map_ap": "AP/pair",
     "pointing": "pointing",
-    "score_auroc": "pair AUROC",
-    "found": "found",
-    "false_alarms": "false alarms",
-    "false_alarms_at_recall": "FA at 80 % recall",
+    "pair_auroc": "pair AUROC",
+    "recall": "found",
+    "false_alarm_rate": "false alarms",
+    "false_alarms_at_80_recall": "FA at 80 % recall",
 }
 
 
-def as_table(report: dict) -> str:
+def as_table(report: EvaluationReport) -> str:
     """The report as an aligned table: sources, then the macro average, then circular sources apart."""
     circular = set(report["circular"])
     shown = [row for row in report["sources"] if row["source"] not in circular]
-    macro = {"source": "macro (non-circular)", "pairs": sum(row["pairs"] for row in shown), **report["macro"]}
+    pairs = sum(row["pairs"] for row in shown)
+    macro = {**report["macro"], "source": "macro (non-circular)", "pairs": pairs}
     rows = [*shown, macro, *(row for row in report["sources"] if row["source"] in circular)]
     lines = [["source", *COLUMNS.values()]]
     for row in rows:
@@ -159,13 +136,20 @@ def _cell(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.3f}"
 
 
-def save(report: dict, path: Path) -> Path:
-    """Write the report as JSON, nan as null."""
-    write_whole(path, json.dumps(_without_nan(report), indent=2).encode())
+def save(report: EvaluationReport, path: Path) -> Path:
+    """Write the report as JSON, nan as null, figures by their names and by those of 0.1.0."""
+    told = {**report, "macro": _by_both_names(report["macro"])}
+    told["sources"] = [_by_both_names(source) for source in report["sources"]]
+    write_whole(path, json.dumps(_without_nan(told), indent=2).encode())
     return path
 
 
-def _without_nan(value):
+def _by_both_names(figures: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in figures.items() if name not in OUTCOMES}
+    return kept | {before: figures[name] for name, before in NAMES_BEFORE.items() if name in figures}
+
+
+def _without_nan(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_nan(item) for key, item in value.items()}
     if isinstance(value, list):

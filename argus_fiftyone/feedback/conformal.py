@@ -14,13 +14,15 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
+from argus_fiftyone.io.errors import ArgusError
+
 Goal = Literal["false_alarms", "recall"]
 
 SCORE_STEP = 1e-6
 """Thresholds are rounded to this, so that what a form shows is what is applied."""
 
 
-class TooFewDecisionsError(ValueError):
+class TooFewDecisionsError(ArgusError, ValueError):
     """The decisions do not suffice; the message says how many of which kind do."""
 
 

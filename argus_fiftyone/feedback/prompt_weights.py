@@ -80,7 +80,7 @@ def refine(
 ) -> Refinement:
     """Weigh a query's prompts so that confirmed regions resemble it and rejected ones do not.
 
-    The posterior of a region is that of `encoders.posterior`: weighed prompts, each side
+    The posterior of a region is that of `QueryBatch.posterior`: weighed prompts, each side
     averaged. Its logit is fitted to the decisions by balanced logistic loss,
     with log w drawn back to `start`, so that few decisions change little.
 
@@ -206,7 +206,7 @@ def _folds(regions: DecidedRegions) -> list[np.ndarray]:
 def posterior_logits(
     similarities: np.ndarray, log_weights: np.ndarray, positive: np.ndarray, temperature: float
 ) -> np.ndarray:
-    """log p / (1 − p) of the weighed posterior, [regions]; as `encoders.posterior`, in numpy.
+    """log p / (1 − p) of the weighed posterior, [regions]; as `QueryBatch.posterior`, in numpy.
 
     Args:
         similarities: [regions, prompts] cosines.

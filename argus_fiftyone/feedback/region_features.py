@@ -38,7 +38,7 @@ def region_cells(
     Raises:
         ImageError: if an image cannot be read.
     """
-    walk = Walk(load_method("argus", encoder), encoder, Settings(resolution=resolution))
+    walk = Walk(load_method("argus", encoder), Settings(resolution=resolution))
     pairs = pair_batch([walk.register(before, after)], walk.features, walk.method.needs)
     sides = words_of(encoder).describe(pairs)[0]
     return [_cut(sides[0 if was else 1], box) for box, was in zip(boxes, gone, strict=True)]

@@ -8,11 +8,13 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from argus_fiftyone.io.errors import ArgusError
+
 ORIENTATION = 0x0112
 """The EXIF tag that says how a camera was held; 5 to 8 exchange height and width."""
 
 
-class ImageError(ValueError):
+class ImageError(ArgusError, ValueError):
     """A picture cannot be used; the message names the file and what to do."""
 
 
@@ -51,7 +53,7 @@ def _decode(path: str | os.PathLike[str], longest: int | None) -> tuple[np.ndarr
                 image.draft("RGB", fitted_size(full[0], full[1], longest))
             turned = image.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
             upright = ImageOps.exif_transpose(image)
-            return np.asarray(_as_rgb(upright)), full if turned else full[::-1]
+            return np.asarray(_rgb(upright)), full if turned else full[::-1]
     except FileNotFoundError:
         raise ImageError(
             f"{path}: no such file; check the path (relative paths start at the CSV's folder)"
@@ -64,7 +66,25 @@ def _decode(path: str | os.PathLike[str], longest: int | None) -> tuple[np.ndarr
         raise ImageError(f"{path}: damaged or unreadable picture ({error}); export it again") from None
 
 
-def _as_rgb(image: Image.Image) -> Image.Image:
+def as_rgb(image: Image.Image | np.ndarray) -> np.ndarray:
+    """A PIL image, upright, or an array as uint8 [height, width, 3] RGB.
+
+    Raises:
+        ImageError: if an array is not uint8 [height, width, 3] or [height, width].
+    """
+    if isinstance(image, Image.Image):
+        return np.asarray(_rgb(ImageOps.exif_transpose(image)))
+    if image.dtype == np.uint8 and image.ndim == 2 and image.size:
+        return np.repeat(image[..., None], 3, axis=2)
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        raise ImageError(
+            f"an image array must be uint8 [height, width, 3] in RGB or [height, width] in grey, "
+            f"got {image.dtype} {list(image.shape)}; convert it first"
+        )
+    return image
+
+
+def _rgb(image: Image.Image) -> Image.Image:
     """RGB, with 16-bit grey brought to 8 bits and transparency laid on white."""
     if image.mode.startswith("I"):
         deep = np.asarray(image).astype(np.float64)

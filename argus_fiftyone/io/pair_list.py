@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from argus_fiftyone.io.errors import ArgusError
+
 NEEDED = ("id", "before", "after")
 IDENTITY_HOMOGRAPHY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 """The warp of a pair that needs none: the unit matrix, row by row."""
 
 
-class PairListError(ValueError):
+class PairListError(ArgusError, ValueError):
     """The pair list itself cannot be used; the message names the file, line and column."""
 
 

@@ -74,6 +74,27 @@ def _png_chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", checked)
 
 
+def with_chunk(png: bytes, name: bytes, data: bytes) -> bytes:
+    """The PNG with a further chunk after its header; whoever does not know it skips it, a copy keeps it.
+
+    Args:
+        name: four letters; of a private chunk: lower, lower, upper, and upper where it depends on the pixels.
+    """
+    header = len(PNG_SIGNATURE) + 25
+    return png[:header] + _png_chunk(name, data) + png[header:]
+
+
+def chunk_of(png: bytes, name: bytes) -> bytes | None:
+    """What a chunk of a PNG holds; None where there is no such chunk, or no PNG."""
+    place = len(PNG_SIGNATURE) if png.startswith(PNG_SIGNATURE) else len(png)
+    while place + 12 <= len(png):
+        (length,) = struct.unpack(">I", png[place : place + 4])
+        if png[place + 4 : place + 8] == name:
+            return png[place + 8 : place + 8 + length]
+        place += 12 + length
+    return None
+
+
 def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
     """Write a file so that a reader, or a kill, never meets half of it."""
     target = Path(path)

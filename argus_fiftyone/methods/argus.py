@@ -108,8 +108,10 @@ class Argus:
     )
     version = 2
     needs = Needs(UNTRAINED, text=True, pixels=True)
+    encoder: Encoder
 
     def __init__(self, encoder: Encoder) -> None:
+        self.encoder = encoder
         numbers = constants(self.name, encoder.family)
         self.constants = Constants(**{key: numbers[key] for key in Constants.__dataclass_fields__})
         trained = isinstance(encoder, MiniEncoder)

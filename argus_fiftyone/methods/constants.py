@@ -22,8 +22,11 @@ def constants(method: str, family: str) -> Mapping[str, Any]:
 
 @contextmanager
 def changed(method: str, **values: Any) -> Iterator[None]:
-    """Within, some numbers of a method have other values on every family, e.g. to measure what they do."""
-    kept = _all().get(method, {})
+    """Within, some numbers of a method have other values on every family, e.g. to measure what they do.
+
+    A method of another package, of which nothing is known here, has these values and no others.
+    """
+    kept = _all().get(method, {ANY: {}})
     _all()[method] = {family: {**own, **values} for family, own in kept.items()}
     try:
         yield

@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import ClassVar, Literal, Protocol
+from typing import Literal, Protocol
 
 import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 from torch.nn import functional
 
-from argus_fiftyone.encoders.protocol import FeatureKind
+from argus_fiftyone.encoders.protocol import Encoder, FeatureKind
 from argus_fiftyone.text.query import Query
 
 Tensors = Mapping[str, Tensor]
@@ -34,8 +34,8 @@ class Needs:
         text: whether it reads words; without, every query shows the same and query support is 0.
         pixels: whether it wants the registered images themselves.
         references: how many before images it compares with.
-        fit: what it learns from before the first pair: nothing, normal images, or all unlabelled
-            after images of the run.
+        fit: what it learns from before the first pair: nothing, the normal (before) images of the
+            run, or all unlabelled images of the run. The engine shows it the run's pairs.
         encoders: families of encoders it runs on; "*" stands for any.
     """
 
@@ -222,19 +222,25 @@ class Evidence:
 
 
 class Method(Protocol):
-    """One way to tell change. Built with the encoder it reads from, or None where it needs none."""
+    """One way to tell change. Built with the encoder it reads from, or None where it needs none.
 
-    name: ClassVar[str]
+    `name`, `paper`, `version` and `needs` are attributes of the class: they are read before it is built.
+    """
+
+    name: str
     """As users write it, snake case."""
 
-    paper: ClassVar[str]
+    paper: str
     """The source, and how ours differs; one or two sentences."""
 
-    version: ClassVar[int]
+    version: int
     """Raised whenever results change: part of cache keys and run records."""
 
     needs: Needs
     """What it asks for; may depend on the encoder."""
+
+    encoder: Encoder
+    """What it was built with; `load_method` says so."""
 
     def fit(self, images: Iterable[PairBatch]) -> Tensors:
         """What it learns before the first pair; {} unless `needs.fit` says otherwise."""
@@ -253,6 +259,11 @@ class QueryFree:
     """A method that learns nothing and reads no words: `observe` returns its two maps, and that is all."""
 
     needs: Needs
+    encoder: Encoder
+
+    def __init__(self, encoder: Encoder) -> None:
+        """Of the encoder it needs nothing but the features that it gets."""
+        self.encoder = encoder
 
     def fit(self, images: Iterable[PairBatch]) -> Tensors:
         """Nothing is learned."""

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from argus_fiftyone.encoders.entries import NONE
+from argus_fiftyone.io.errors import ArgusError
 
 if TYPE_CHECKING:
     from argus_fiftyone.encoders.protocol import Encoder
     from argus_fiftyone.methods.protocol import Method
+    from argus_fiftyone.settings import Settings
 
-BUILT_IN = {
-    "argus": "argus_fiftyone.methods.argus:Argus",
-    "clip_difference": "argus_fiftyone.methods.clip_difference:ClipDifference",
-    "nearest_neighbour": "argus_fiftyone.methods.nearest_neighbour:NearestNeighbour",
-    "text_only": "argus_fiftyone.methods.text_only:TextOnly",
-    "pixel_difference": "argus_fiftyone.methods.pixel_difference:PixelDifference",
-    "ssim": "argus_fiftyone.methods.ssim:Ssim",
-}
-"""Names and where the classes are; the default comes first."""
+DEFAULT = "argus"
+NOT_METHODS = ("__init__", "protocol", "registry", "constants")
+"""The files of this folder that hold no method; any other holds one, named like the file."""
 GROUP = "argus.methods"
 """The entry points under which other packages offer methods."""
 
 
-class MethodUnavailable(Exception):
+class MethodUnavailable(ArgusError):
     """The method is unknown or cannot run here; the message says why and what to do."""
 
 
@@ -48,33 +48,66 @@ class MethodEntry:
     problem: str = ""
 
 
+def built_in() -> dict[str, str]:
+    """The methods of this folder and where their classes are, the default first: a file a method."""
+    files = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem not in NOT_METHODS)
+    files.sort(key=lambda name: name != DEFAULT)
+    return {name: f"{__package__}.{name}:{name.title().replace('_', '')}" for name in files}
+
+
+def method_names() -> list[str]:
+    """The names of all methods, the default first; loads none of them."""
+    return [*built_in(), *(point.name for point in entry_points(group=GROUP))]
+
+
 def list_methods() -> list[MethodEntry]:
     """All methods that can be named here, the default first."""
-    return [_entry(name, place, "built in") for name, place in BUILT_IN.items()] + [
+    return [_entry(name, place, "built in") for name, place in built_in().items()] + [
         _entry(point.name, point.value, point.dist.name if point.dist else "an installed package")
         for point in entry_points(group=GROUP)
     ]
 
 
-def load_method(name: str, encoder: Encoder | None) -> Method:
+def load_method(name: str, encoder: Encoder) -> Method:
     """A method, built with the encoder it reads from.
 
     Args:
         name: as `argus methods` lists it, or "package.module:Class".
-        encoder: None only for a method that needs none.
+        encoder: what it reads from; `none` for a method that needs none.
 
     Raises:
         MethodUnavailable: if the name is unknown, the class cannot be loaded or lacks a part, or
             it does not run on the encoder.
     """
     made = method_class(name)
-    if encoder is None and needs_encoder(name):
+    if encoder.name == NONE and needs_encoder(name):
         raise MethodUnavailable(f"{name} reads an encoder's features, so it needs one: pass --encoder")
+    families = made.needs.encoders
+    # Before it is built, since it may ask the encoder for what only its own family has.
+    if "*" not in families and encoder.family not in families:
+        raise MethodUnavailable(
+            f"{name} runs on encoders of the family {', '.join(families)}, not on {encoder.name}"
+        )
     method = made(encoder)
-    if encoder and "*" not in method.needs.encoders and encoder.family not in method.needs.encoders:
-        families = ", ".join(method.needs.encoders)
-        raise MethodUnavailable(f"{name} runs on encoders of the family {families}, not on {encoder.name}")
+    method.encoder = encoder
     return method
+
+
+def encoder_for(settings: Settings) -> Encoder:
+    """The encoder that settings name; `none` where their method needs none.
+
+    Raises:
+        MethodUnavailable: as `load_method`.
+        EncoderUnavailable, ValueError: as `load_encoder`.
+    """
+    from argus_fiftyone.encoders.registry import load_encoder
+
+    if not needs_encoder(settings.method):
+        return load_encoder(NONE)
+    options = {"attention": settings.attention, "precision": settings.precision}
+    encoder = load_encoder(settings.encoder, settings.device, **options)
+    load_method(settings.method, encoder)  # what does not fit together is told before anything is read
+    return encoder
 
 
 def needs_encoder(name: str) -> bool:
@@ -93,7 +126,7 @@ def method_class(name: str) -> Any:
     Raises:
         MethodUnavailable: as `load_method`.
     """
-    places = BUILT_IN | {point.name: point.value for point in entry_points(group=GROUP)}
+    places = built_in() | {point.name: point.value for point in entry_points(group=GROUP)}
     place = places.get(name, name if ":" in name else "")
     if not place:
         known = ", ".join(places)
@@ -115,12 +148,15 @@ PARTS = ("name", "paper", "version", "needs", "fit", "observe", "score")
 
 def _imported(name: str, place: str) -> Any:
     module, _, attribute = place.partition(":")
-    if (here := "") not in sys.path:
-        sys.path.append(here)  # a file beside the pair list is one's own package
+    # A file of one's own: the command `argus` does not look in the folder it is called from. Last,
+    # so that no file there takes the place of an installed package.
+    if name == place and (here := os.getcwd()) not in sys.path:
+        sys.path.append(here)
     try:
         return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise MethodUnavailable(f"{name} cannot be loaded from {place}: {error}") from error
+    except Exception as error:  # whatever goes wrong in another's file, the rest stays usable
+        what = f"{type(error).__name__}: {error}"
+        raise MethodUnavailable(f"{name} cannot be loaded from {place} ({what})") from error
 
 
 def _entry(name: str, place: str, origin: str) -> MethodEntry:

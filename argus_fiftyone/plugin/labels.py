@@ -3,12 +3,17 @@
 The App draws a heatmap with an opacity that follows its value's size and ignores the
 sign, and treats 0 as nothing. So the picture it gets is the evidence |h| in 8 bits,
 and the signed map lies beside it in 16 bits; the regions carry the direction in words.
+
+FiftyOne moves only that picture when a dataset is exported. So the picture holds the sign,
+too, in a chunk of its own that browsers and picture libraries skip: some hundred bytes.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+import struct
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -21,7 +26,7 @@ from argus_fiftyone.engine.regions import Region
 from argus_fiftyone.io.images import ImageError
 from argus_fiftyone.io.maps import MAP_STEPS, MAP_ZERO, SmoothMap, map_levels, map_png, read_map
 from argus_fiftyone.io.masks import read_mask
-from argus_fiftyone.io.png import grey_png, write_png, write_whole
+from argus_fiftyone.io.png import chunk_of, grey_png, with_chunk, write_whole
 
 Label: TypeAlias = Any
 """A FiftyOne label. It types their attributes as database fields, which no checker can follow."""
@@ -32,6 +37,14 @@ DECISIONS = ("confirmed", "rejected", "unsure")
 FAINTEST_LEVEL = 8
 """Evidence below 8/255 is stored as 0 for the App: its colour-by-value mode paints
 everything that is not 0 at full opacity, so faint noise would cover the picture."""
+
+
+SIGN_CHUNK = b"arGS"
+"""Big-endian uint16: the strongest |h| in steps of 1/32767; then, packed by zlib, a bit per pixel: h < 0."""
+
+
+class SignLostError(ImageError):
+    """A heatmap had a direction, and what it was is no longer known; the message says what to do."""
 
 
 def write_heatmap(heatmap: np.ndarray | SmoothMap, folder: Path, pair_id: str) -> Label:
@@ -46,8 +59,8 @@ def write_heatmap(heatmap: np.ndarray | SmoothMap, folder: Path, pair_id: str) -
         pair_id: becomes part of the file name.
 
     Returns:
-        A label with `map_path` (8-bit, 255·|h|, range [0, 255]) and `signed_map_path`
-        (16-bit as `pictures.write_map`).
+        A label with `map_path` (8-bit, 255·|h|, range [0, 255], with the sign in a chunk) and
+        `signed_map_path` (16-bit as `maps.write_map`).
     """
     levels, scale = map_levels(heatmap), 255 / MAP_STEPS
     strength = cv2.convertScaleAbs(levels, alpha=scale, beta=-MAP_ZERO * scale)
@@ -56,24 +69,95 @@ def write_heatmap(heatmap: np.ndarray | SmoothMap, folder: Path, pair_id: str) -
     stem = folder / f"{_file_stem(pair_id)}-{_digest(packed)}"
     shown, signed = Path(f"{stem}.png"), Path(f"{stem}.signed.png")
     write_whole(signed, packed)
-    write_png(shown, strength)
+    write_whole(shown, with_chunk(grey_png(strength), SIGN_CHUNK, _sign_of(levels, strength)))
     return fo.Heatmap(map_path=str(shown), range=[0, 255], signed_map_path=str(signed))
 
 
-def read_heatmap(label: Label) -> np.ndarray:
-    """Any heatmap label as float32 [rows, cols] in [-1, 1], signed where the sign is known.
+def _sign_of(levels: np.ndarray, strength: np.ndarray) -> bytes:
+    """The chunk for a map: [rows, cols] as `map_levels`, and as the App gets it."""
+    lowest, highest, *_ = cv2.minMaxLoc(levels)
+    strongest = int(max(highest - MAP_ZERO, MAP_ZERO - lowest))
+    negative = (levels < MAP_ZERO) & (strength > 0)  # noise that the App does not get would cost most bits
+    return struct.pack(">H", strongest) + zlib.compress(np.packbits(negative).tobytes())
 
-    Argus' own come back as computed. Another tool's are brought to [0, 1] by their
-    range, or to [-1, 1] where the range goes below 0.
+
+def read_heatmap(label: Label) -> np.ndarray:
+    """Any heatmap label as float32 [rows, cols] in [-1, 1], signed where it ever had a sign.
+
+    Argus' own come back as computed; of an export, where only `map_path` was moved, to 1/510,
+    the strongest pixel as computed. Another tool's are brought to [0, 1] by their range, or
+    to [-1, 1] where the range goes below 0.
+
+    Raises:
+        ImageError: if the file is missing or holds no map.
+        SignLostError: if only the strength of a signed map is left, as in exports of Argus 0.1.0.
+    """
+    signed = _signed_path(label)
+    if signed and signed.is_file():
+        return read_map(signed)
+    evidence = _own_values(label)
+    packed = chunk_of(Path(label.map_path).read_bytes(), SIGN_CHUNK) if label.map_path else None
+    if packed is not None:
+        return _with_sign(evidence, packed)
+    if signed:
+        raise SignLostError(
+            f"{label.map_path}: whether things appeared or disappeared is not known, since the signed map "
+            f"{signed.name} was not exported with it: copy it from {signed.parent} of the machine that "
+            "computed it to where this map lies, or compute the run again"
+        )
+    return evidence
+
+
+def read_evidence(label: Label) -> np.ndarray:
+    """|h| of any heatmap label, in [0, 1]: also where its sign is lost, since strength needs none.
 
     Raises:
         ImageError: if the file is missing or holds no map.
     """
-    signed = label["signed_map_path"] if label.has_field("signed_map_path") else None
-    if signed and Path(signed).is_file():
-        return read_map(signed)
+    try:
+        return np.abs(read_heatmap(label))
+    except SignLostError:
+        return _own_values(label)
+
+
+def _own_values(label: Label) -> np.ndarray:
     values = label.map if label.map is not None else _read_levels(label.map_path)
     return _by_range(np.asarray(values), label.range)
+
+
+def signed_file(label: Label, folder: Path) -> str | None:
+    """A 16-bit file with the signed map of a label, for a browser to draw; None for another tool's.
+
+    Where only the exported picture is left, the file is made from it, in `folder`.
+    """
+    signed = _signed_path(label)
+    if signed is None or signed.is_file():
+        return str(signed) if signed else None
+    made = folder / signed.name
+    try:
+        if not made.is_file():
+            write_whole(made, map_png(read_heatmap(label)))
+    except ImageError:
+        return None
+    return str(made)
+
+
+def _signed_path(label: Label) -> Path | None:
+    """The signed map where the label says, else of that name beside the map; it need not exist."""
+    stored = label["signed_map_path"] if label.has_field("signed_map_path") else None
+    if not stored or Path(stored).is_file() or not label.map_path:
+        return Path(stored) if stored else None
+    beside = Path(label.map_path).with_name(Path(stored).name)
+    return beside if beside.is_file() else Path(stored)
+
+
+def _with_sign(evidence: np.ndarray, packed: bytes) -> np.ndarray:
+    (strongest,), bits = struct.unpack(">H", packed[:2]), zlib.decompress(packed[2:])
+    negative = np.unpackbits(np.frombuffer(bits, np.uint8), count=evidence.size).reshape(evidence.shape)
+    peak = evidence.max()
+    if peak > 0:
+        evidence[evidence == peak] = strongest / MAP_STEPS  # a threshold may stand exactly there
+    return np.where(negative, -evidence, evidence)
 
 
 def _read_levels(path: str | None) -> np.ndarray:

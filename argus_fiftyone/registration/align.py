@@ -1,10 +1,10 @@
 """Bring the before picture into the after picture's frame, and say what was done.
 
-A ladder: nothing, a shift, a homography (of tracked corners or, where tracking fails, of
-matched keypoints), and local refinement by flow. A rung is taken only when the pictures then
-match demonstrably better than on the rung below, so a pair that cannot be registered
+A cascade: nothing, a shift, a homography (of tracked corners or, where tracking fails, of
+matched keypoints), and local refinement by flow. A stage is taken only when the pictures then
+match demonstrably better than on the stage below, so a pair that cannot be registered
 (another specimen, another crop) stays as it is and is recorded as unregistered.
-All rungs are judged on small grey pictures; the picture itself is moved once, at the end.
+All stages are judged on small grey pictures; the picture itself is moved once, at the end.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from argus_fiftyone.registration.motion_models import (
     Motion,
     find_flow,
     find_shift,
-    level_light,
     match_keypoints,
     moved,
+    normalise_contrast,
     places,
     sampled,
     track_corners,
@@ -32,7 +32,7 @@ LEAST_VIEW = 0.6
 REGISTERED_MATCH = 0.5
 """Local correlation from which two pictures count as showing the same thing in the same place."""
 WORTHWHILE = 0.92
-"""A rung must bring the mismatch below this share of the mismatch before it."""
+"""A stage must bring the mismatch below this share of the mismatch before it."""
 REFINEMENT_WORTHWHILE = 0.8
 """The same for local refinement, which is free enough to find some gain in anything."""
 LEAST_TO_REFINE = 0.04
@@ -43,7 +43,7 @@ MARGIN_SHARE = 0.015
 LIGHT_CELL = 8
 """Pixels; light is compared on pictures smaller by this."""
 
-Rung = Literal["identity", "shift", "homography"]
+Stage = Literal["identity", "shift", "homography"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Alignment:
         before: uint8 [height, width, 3], the before picture in the after picture's frame. Where
             it does not reach it shows the after picture, so that nothing is new there or nearby.
         in_view: bool [height, width], False where the before picture does not reach, with a margin.
-        rung: which rung of the ladder was taken, local refinement aside.
+        stage: which stage of the cascade was taken, local refinement aside.
         registered: whether the pictures show the same thing in the same place.
         match: mean local correlation after alignment, in [-1, 1].
         warp: 3×3, homogeneous, fractions of the before picture → fractions of the after picture;
@@ -64,7 +64,7 @@ class Alignment:
 
     before: np.ndarray
     in_view: np.ndarray
-    rung: Rung
+    stage: Stage
     registered: bool
     match: float
     warp: np.ndarray
@@ -82,14 +82,14 @@ def align(before: np.ndarray, after: np.ndarray) -> Alignment:
     """
     if before.shape != after.shape:
         raise ValueError(f"before and after need one size, got {before.shape[:2]} and {after.shape[:2]}")
-    ladder = _Ladder(as_small_grey(before), as_small_grey(after))
+    cascade = _Cascade(as_small_grey(before), as_small_grey(after))
     if not np.array_equal(before, after):
-        ladder.climb()
-    return _record(ladder, before, after)
+        cascade.descend()
+    return _record(cascade, before, after)
 
 
-class _Ladder:
-    """The best rung so far, on small grey pictures.
+class _Cascade:
+    """The best stage so far, on small grey pictures.
 
     Attributes:
         homography, flow: what was taken; before → after, and what `moved` needs after that.
@@ -100,17 +100,17 @@ class _Ladder:
     def __init__(self, before: np.ndarray, after: np.ndarray) -> None:
         self.before, self.after = before, after
         self.yardstick = LocalMatch(after)
-        self.rung: Rung = "identity"
+        self.stage: Stage = "identity"
         self.phrase = "identity"
         self.homography, self.flow = np.eye(3), None
         self.picture, self.in_view = before, np.ones(before.shape, bool)
         self.local = self.yardstick.of(before)
         self.match = mean_match(self.local, self.in_view)
 
-    def climb(self) -> None:
-        """Try all rungs, the cheap ones first."""
+    def descend(self) -> None:
+        """Try all stages, the cheap ones first."""
         self._offer("shift", find_shift(self.before, self.after))
-        even = level_light(self.before), level_light(self.after)
+        even = normalise_contrast(self.before), normalise_contrast(self.after)
         tracked = track_corners(*even, start=self.homography)
         self._offer("homography", tracked)
         if tracked is None or tracked.share < SURE_SHARE:
@@ -121,7 +121,7 @@ class _Ladder:
         if REGISTERED_MATCH <= self.match < 1 - LEAST_TO_REFINE:
             self._refine(even[1])
 
-    def _offer(self, rung: Rung, motion: Motion | None) -> None:
+    def _offer(self, stage: Stage, motion: Motion | None) -> None:
         """Take a motion of the whole picture if it is possible and pays."""
         if motion is None or not _is_sane(motion.homography, self.before.shape):
             return
@@ -130,12 +130,12 @@ class _Ladder:
             return
         picture = _warped(self.before, motion.homography)
         if self._pays(picture, in_view, WORTHWHILE):
-            self.rung, self.homography, self.in_view = rung, motion.homography, in_view
-            self.phrase = f"homography from {motion.support} inliers" if motion.support else rung
+            self.stage, self.homography, self.in_view = stage, motion.homography, in_view
+            self.phrase = f"homography from {motion.support} inliers" if motion.support else stage
 
     def _refine(self, even_after: np.ndarray) -> None:
         """Take what local flow adds, if it pays."""
-        flow = find_flow(level_light(self.picture), even_after, self.in_view)
+        flow = find_flow(normalise_contrast(self.picture), even_after, self.in_view)
         if flow is None:
             return
         if self._pays(moved(self.picture, flow), self.in_view, REFINEMENT_WORTHWHILE):
@@ -151,31 +151,31 @@ class _Ladder:
         return True
 
 
-def _record(ladder: _Ladder, before: np.ndarray, after: np.ndarray) -> Alignment:
-    """Move the picture itself as the ladder found best."""
-    homography = _rescaled(ladder.homography, ladder.before.shape, before.shape)
-    scale = before.shape[1] / ladder.before.shape[1]
-    phrase, picture, in_view = ladder.phrase, before, np.ones(before.shape[:2], bool)
-    if ladder.rung == "shift":
+def _record(cascade: _Cascade, before: np.ndarray, after: np.ndarray) -> Alignment:
+    """Move the picture itself as the cascade found best."""
+    homography = _rescaled(cascade.homography, cascade.before.shape, before.shape)
+    scale = before.shape[1] / cascade.before.shape[1]
+    phrase, picture, in_view = cascade.phrase, before, np.ones(before.shape[:2], bool)
+    if cascade.stage == "shift":
         phrase = f"shift by {np.hypot(*homography[:2, 2]):.1f} px"
-    if ladder.rung != "identity":
+    if cascade.stage != "identity":
         in_view = _in_view(homography, before.shape)
-    if ladder.flow is not None:
-        phrase += f", refined by flow up to {scale * np.linalg.norm(ladder.flow, axis=2).max():.0f} px"
-        picture = _flowed(before, homography, ladder.flow * np.float32(scale))
-    elif ladder.rung != "identity":
+    if cascade.flow is not None:
+        phrase += f", refined by flow up to {scale * np.linalg.norm(cascade.flow, axis=2).max():.0f} px"
+        picture = _flowed(before, homography, cascade.flow * np.float32(scale))
+    elif cascade.stage != "identity":
         picture = _warped(before, homography)
     if not in_view.all():
         picture = _filled(picture, after, in_view)
-    registered = ladder.match >= REGISTERED_MATCH
-    state = f"match {ladder.match:.2f}" if registered else f"unregistered, match {ladder.match:.2f}"
+    registered = cascade.match >= REGISTERED_MATCH
+    state = f"match {cascade.match:.2f}" if registered else f"unregistered, match {cascade.match:.2f}"
     state += "" if in_view.all() else f", {in_view.mean():.0%} in view"
     return Alignment(
         before=picture,
         in_view=in_view,
-        rung=ladder.rung,
+        stage=cascade.stage,
         registered=registered,
-        match=ladder.match,
+        match=cascade.match,
         warp=_rescaled(homography, before.shape, (1, 1)),
         outcome=f"{phrase} ({state})",
     )

@@ -65,7 +65,7 @@ def find_shift(before: np.ndarray, after: np.ndarray) -> Motion | None:
     return Motion(np.array([[1, 0, right], [0, 1, down], [0, 0, 1.0]]))
 
 
-def level_light(grey: np.ndarray) -> np.ndarray:
+def normalise_contrast(grey: np.ndarray) -> np.ndarray:
     """The picture under even light: each pixel in deviations of its surroundings, uint8 around 128."""
     values = grey.astype(np.float32)
     mean = cv2.blur(values, (31, 31))

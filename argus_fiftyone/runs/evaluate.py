@@ -7,18 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from argus_fiftyone.evaluation.metrics import (
-    EvidenceHistogram,
-    pair_metrics,
-)
-from argus_fiftyone.evaluation.report import Gathered, build_report
+from argus_fiftyone.evaluation.figures import Measured
+from argus_fiftyone.evaluation.report import EvaluationReport, build_report
 from argus_fiftyone.io.images import ImageError
 from argus_fiftyone.io.maps import read_map
 from argus_fiftyone.io.masks import fit_mask, read_mask
 from argus_fiftyone.io.pair_list import PairListError, read_rows
 
 
-def evaluate_run(pairs_csv: Path, folder: Path, threshold: float) -> dict:
+def evaluate_run(pairs_csv: Path, folder: Path, threshold: float) -> EvaluationReport:
     """Evaluate what `argus run` wrote, one map at a time.
 
     Args:
@@ -32,25 +29,28 @@ def evaluate_run(pairs_csv: Path, folder: Path, threshold: float) -> dict:
     scores = read_rows(folder / "scores.csv", ("id", "score", "status"))
     if len({row["id"] for row in scores}) < len(scores):
         raise PairListError(f"{folder}/scores.csv holds several queries per pair; evaluate runs of one query")
-    gathered: dict[str, Gathered] = defaultdict(lambda: Gathered(EvidenceHistogram(), [], [], []))
+    measured: dict[str, Measured] = defaultdict(Measured)
     skipped = []
     for row in scores:
         if row["status"] != "ok" or row["id"] not in truth:
             skipped.append(row["id"])
             continue
-        _gather(gathered, truth[row["id"]], row, pairs_csv.parent, folder, threshold)
-    if not gathered:
+        _measure(measured, truth[row["id"]], row, pairs_csv.parent, folder, threshold)
+    if not measured:
         raise PairListError(f"no pair of {folder}/scores.csv ran and is listed in {pairs_csv}")
-    return build_report(gathered, threshold, skipped)
+    return build_report(measured, threshold, skipped)
 
 
-def _gather(
-    gathered: dict, truth: dict[str, str], row: dict[str, str], root: Path, folder: Path, threshold: float
+def _measure(
+    measured: dict[str, Measured],
+    truth: dict[str, str],
+    row: dict[str, str],
+    root: Path,
+    folder: Path,
+    threshold: float,
 ) -> None:
-    source = gathered[truth.get("source") or "all"]
-    changed = truth["label"] == "change"
-    source.scores.append(float(row["score"]))
-    source.changed.append(changed)
+    source = measured[truth.get("source") or "all"]
+    source.add_pair(float(row["score"]), truth["label"] == "change")
     if not truth["mask"]:
         return
     try:
@@ -58,6 +58,4 @@ def _gather(
         mask = fit_mask(read_mask(root / truth["mask"]), evidence.shape)
     except ImageError as error:
         raise PairListError(str(error)) from None
-    source.pixels.add(evidence, mask)
-    if mask.any():
-        source.pairs.append(pair_metrics(evidence, mask, threshold))
+    source.add_map(evidence, mask, threshold)

@@ -12,19 +12,20 @@ from typing import Any
 import numpy as np
 
 from argus_fiftyone.engine.regions import Region, find_regions
+from argus_fiftyone.io.errors import ArgusError
 from argus_fiftyone.io.images import ImageError
 from argus_fiftyone.io.maps import read_map
 from argus_fiftyone.io.pair_list import IDENTITY_HOMOGRAPHY, Pair
 from argus_fiftyone.settings import Settings
 
 
-class RunFilesError(ValueError):
+class RunFilesError(ArgusError, ValueError):
     """A folder does not hold what `argus run` writes; the message says what is missing."""
 
 
 @dataclass(frozen=True)
 class StoredComparison:
-    """An `answers.Comparison` as far as a run folder keeps it; maps to 1/32767."""
+    """An `engine.result.Comparison` as far as a run folder keeps it; maps to 1/32767."""
 
     query: str
     heatmap: np.ndarray
@@ -43,7 +44,7 @@ class StoredComparison:
 
 @dataclass(frozen=True)
 class StoredResult:
-    """A `batch.PairResult` read from a run folder."""
+    """A `engine.result.PairResult` read from a run folder."""
 
     pair: Pair
     comparisons: list[StoredComparison] = field(default_factory=list)
@@ -84,7 +85,8 @@ class RunFiles:
 
     @property
     def settings(self) -> Settings:
-        return Settings(**self.record["settings"])
+        """What the run was made with; see `Settings.from_record`."""
+        return Settings.from_record(self.record["settings"])
 
     def outcomes(self, pairs: Iterable[Pair]) -> Iterator[StoredResult]:
         """What the run says to each of the pairs; maps are read as they are asked for."""
@@ -140,7 +142,7 @@ def _whole(row: dict[str, Any]) -> dict[str, Any]:
 
 def _comparison(row: dict[str, Any], path: Path, settings: Settings) -> StoredComparison:
     heatmap = read_map(path)
-    shares = _changed_share(row.get("changed", []), heatmap.shape)
+    shares = changed_share(row.get("changed", []), heatmap.shape)
     return StoredComparison(
         query=row["query"],
         heatmap=heatmap,
@@ -153,8 +155,8 @@ def _comparison(row: dict[str, Any], path: Path, settings: Settings) -> StoredCo
     )
 
 
-def _changed_share(boxes: Sequence[Sequence[float]], shape: tuple[int, ...]) -> np.ndarray:
-    """1 where the run said "changed", so that the regions say so again."""
+def changed_share(boxes: Sequence[Sequence[float]], shape: tuple[int, ...]) -> np.ndarray:
+    """float32 of a shape: 1 in the boxes (fractions) of what "changed", so that regions found anew say so."""
     share = np.zeros(shape, np.float32)
     for left, top, width, height in boxes:
         rows = slice(int(top * shape[0]), int(np.ceil((top + height) * shape[0])))

@@ -22,6 +22,7 @@ from argus_fiftyone.encoders.protocol import Encoder
 from argus_fiftyone.engine.batch import compare_pairs
 from argus_fiftyone.engine.cache import FeatureCache
 from argus_fiftyone.engine.result import PairResult
+from argus_fiftyone.io.errors import ArgusError
 from argus_fiftyone.io.maps import write_map
 from argus_fiftyone.io.pair_list import Pair
 from argus_fiftyone.io.png import write_whole
@@ -36,7 +37,12 @@ REWRITE_SHARE = 0.05
 """scores.csv is brought up to date when the last time took less than this share of the time since."""
 
 
-class RunFolderError(ValueError):
+MAY_DIFFER = ("device",)
+UNKNOWN_THEN = {"method": Settings.method, "attention": Settings.attention, "precision": Settings.precision}
+"""What runs of 0.1.0 do not record, with the value they were computed with."""
+
+
+class RunFolderError(ArgusError, ValueError):
     """The folder cannot take this run; the message says why and what to do."""
 
 
@@ -175,7 +181,8 @@ def run_record(settings: Settings, encoder: Encoder, queries: Sequence[str]) -> 
     return {
         "argus": __version__,
         "encoder": encoder.name,
-        "weights": getattr(encoder, "fingerprint", encoder.name),
+        "weights": encoder.fingerprint,
+        "method": settings.method,
         "note": encoder.note,
         "settings": settings.as_record() | {"encoder": encoder.name},
         "queries": list(queries),
@@ -184,11 +191,12 @@ def run_record(settings: Settings, encoder: Encoder, queries: Sequence[str]) -> 
 
 def _refuse_other(folder: Path, existing: dict[str, Any], wanted: dict[str, Any]) -> None:
     """A run goes on only under what it began with; the device may differ."""
-    differing = []
-    for name, value in _flat(wanted).items():
-        before = _flat(existing).get(name)
-        if name != "device" and before != value:
-            differing.append(f"{name} {before!r}, now {value!r}")
+    known = _flat(existing)
+    differing = [
+        f"{name} {known[name]!r}, now {value!r}"
+        for name, value in _flat(wanted).items()
+        if name not in MAY_DIFFER and known.setdefault(name, UNKNOWN_THEN.get(name)) != value
+    ]
     if differing:
         raise RunFolderError(
             f"{folder} holds a run with {'; '.join(differing)}: "
@@ -246,7 +254,8 @@ def run_pairs(
     with RunFolder(folder, pairs, settings, encoder, queries, overwrite) as run:
         kept, hidden = len(pairs) - len(run.unfinished), None if progress is None else not progress
         with tqdm(total=len(pairs), initial=kept, unit="pair", disable=hidden) as bar:
-            outcomes = compare_pairs(run.unfinished, encoder, settings, queries, batch=batch, cache=cache)
+            how = {"batch": batch, "cache": cache, "fit_on": pairs}
+            outcomes = compare_pairs(run.unfinished, encoder, settings, queries, **how)
             for outcome in outcomes:
                 run.add(outcome)
                 bar.update()

@@ -66,8 +66,9 @@ class Report:
         threshold: in (0, 1].
         curve: (recall, precision), each [points]; empty without ground truth.
         metrics, settings: (label, value) for tables; metrics may be empty.
+        measured: what the metrics rest on: pairs, truth, threshold, and whether they still hold.
         pairs: those to show, in order.
-        shown: what they are, as a heading.
+        shown, shown_told: what they are, as a heading, and a sentence on them.
         left_out: how many more of them there are.
     """
 
@@ -79,8 +80,10 @@ class Report:
     curve: tuple[Sequence[float], Sequence[float]]
     metrics: Sequence[tuple[str, str]]
     settings: Sequence[tuple[str, str]]
+    measured: str = ""
     pairs: Sequence[ShownPair] = field(default_factory=list)
     shown: str = "Flagged pairs"
+    shown_told: str = ""
     left_out: int = 0
 
 
@@ -92,8 +95,9 @@ def as_html(report: Report) -> str:
         f"<h1>{escape(report.title)}</h1><p class='lead'>{escape(report.subtitle)}</p>",
         f"<div class='numbers'>{numbers}</div>",
         f"<h2>Scores</h2><div class='plots'>{plots}</div>",
-        _table("Against the ground truth", report.metrics),
-        f"<h2>{report.shown}</h2>{''.join(_pair(pair) for pair in report.pairs) or '<p>None.</p>'}",
+        _table("Against the ground truth", report.metrics, report.measured),
+        f"<h2>{report.shown}</h2>{_sentence(report.shown_told)}",
+        "".join(_pair(pair) for pair in report.pairs) or "<p>None.</p>",
         f"<p>{report.left_out} more are in the CSV.</p>" if report.left_out else "",
         _table("How it was made", report.settings),
     ]
@@ -106,11 +110,15 @@ def _number(label: str, value: str) -> str:
     return f"<div><b>{escape(value)}</b>{escape(label)}</div>"
 
 
-def _table(heading: str, rows: Sequence[tuple[str, str]]) -> str:
+def _sentence(words: str) -> str:
+    return f"<p>{escape(words)}</p>" if words else ""
+
+
+def _table(heading: str, rows: Sequence[tuple[str, str]], told: str = "") -> str:
     if not rows:
         return ""
     body = "".join(f"<tr><th>{escape(label)}</th><td>{escape(value)}</td></tr>" for label, value in rows)
-    return f"<h2>{escape(heading)}</h2><table>{body}</table>"
+    return f"<h2>{escape(heading)}</h2>{_sentence(told)}<table>{body}</table>"
 
 
 def histogram_svg(scores: np.ndarray, threshold: float) -> str:

@@ -35,15 +35,18 @@ class Journal:
         self._file.truncate(len(whole))
 
     def add(self, pair_id: str, stamp: str, rows: list[dict[str, Any]]) -> None:
+        """Write down what became of a pair; on disk when this returns."""
         line = json.dumps({"id": pair_id, "inputs": stamp, "rows": rows}, ensure_ascii=False)
         self._file.write(line.encode() + b"\n")
         self._file.flush()
 
     def clear(self) -> None:
+        """Forget all pairs, on disk too."""
         self.entries.clear()
         self._file.truncate(0)
 
     def close(self) -> None:
+        """Let go of the file."""
         self._file.close()
 
 

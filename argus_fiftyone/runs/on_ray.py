@@ -20,10 +20,10 @@ from tqdm import tqdm
 
 from argus_fiftyone import __version__
 from argus_fiftyone.encoders.protocol import Encoder
-from argus_fiftyone.encoders.registry import load_encoder
 from argus_fiftyone.engine.batch import compare_pairs
 from argus_fiftyone.engine.cache import FeatureCache, code_identity
 from argus_fiftyone.io.pair_list import Pair
+from argus_fiftyone.methods.registry import encoder_for, method_class
 from argus_fiftyone.runs.folder import RunFolder, RunFolderError, map_packers, write_maps
 from argus_fiftyone.runs.journal import score_rows
 from argus_fiftyone.settings import Settings
@@ -39,7 +39,7 @@ OTHER_CODE = (
     "started, so its maps would differ; install the same version on all machines"
 )
 
-Load = Callable[[str, str], Encoder]
+Load = Callable[[Settings], Encoder]
 
 
 def run_on_ray(
@@ -53,11 +53,11 @@ def run_on_ray(
     workers: int | None = None,
     overwrite: bool = False,
     cache: Path | None = None,
-    load: Load = load_encoder,
+    load: Load = encoder_for,
 ) -> int:
     """Compare pairs on a Ray cluster; the number of pairs that failed.
 
-    Writes what `run_folder.run_pairs` writes, and scores.parquet besides.
+    Writes what `folder.run_pairs` writes, and scores.parquet besides.
 
     Args:
         encoder: names the run in its record; the workers load their own.
@@ -65,12 +65,14 @@ def run_on_ray(
             belongs to, "ray://host:10001" reaches another.
         workers: encoders at work at the same time; None: one per GPU, or one per four cores.
         cache: a folder that every worker sees.
-        load: makes an encoder from its name and device, on the worker.
+        load: makes the encoder that settings name, on the worker.
 
     Raises:
         RunFolderError: if Ray is missing or unreachable, the folder cannot take this run, or a
             worker has another version of Argus; the message says which.
     """
+    if method_class(settings.method).needs.fit != "none":
+        raise RunFolderError(f"{settings.method} learns from the whole run: leave out --ray")
     _connect(address)
     settings = replace(settings, encoder=encoder.name)  # "auto" must mean the same on every machine
     with RunFolder(folder, pairs, settings, encoder, queries, overwrite) as run:
@@ -99,7 +101,7 @@ class CompareBlock:
         if code != code_identity():
             raise RuntimeError(OTHER_CODE.format(host=socket.gethostname(), version=__version__))
         self.folder, self.settings, self.queries = Path(folder), settings, queries
-        self.encoder = load(settings.encoder, settings.device)
+        self.encoder = load(settings)
         self.cache = FeatureCache(cache) if cache else None
         self.packers = map_packers()
 

@@ -1,4 +1,4 @@
-"""The user's words → what to look for, in which direction, and the prompts an encoder reads.
+"""The user's words → what to look for, and in which direction.
 
 "New", "missing" and "moved" say what happened, not what a thing looks like: they
 become a direction and never reach the encoder.
@@ -10,109 +10,20 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Any
 
-Wanted = Literal["appeared", "disappeared", "changed", "any"]
-
-_DIRECTION_WORDS: dict[Wanted, str] = {
-    "appeared": r"new|newly|added|add|additional|extra|appear(?:s|ed|ing)?|insert|inserted|emerged",
-    "disappeared": (
-        r"missing|removed?|disappear(?:s|ed)?|vanish(?:es|ed)?|gone|lost|absent|taken away|deleted?|erased?"
-    ),
-    "changed": r"changed|change|changes|different|modified|altered|replaced|swapped|reordered",
-}
-_IMPERATIVES = (
-    r"^(?:(?:let's|lets|please|let|make|have|put|there be|be|give|move|turn|get|could|show|find"
-    r"|is there|are there)\s+)+"
+from argus_fiftyone.text.prompts import negative_prompts, positive_prompts
+from argus_fiftyone.text.vocabulary import (
+    ARTICLES,
+    DIRECTION_WORDS,
+    IMPERATIVES,
+    LEFT_OVER,
+    MOVED,
+    PLACE,
+    PLURAL,
+    STATES,
+    Wanted,
 )
-_MOVED = r"\b(?:moved|shifted)\b|\bto the (?:left|right)\b"
-"""A moved thing vanishes here and appears there, so its direction stays open."""
-_LEFT_OVER = r"(?:\b(?:or|and|is|are|was|were|has|have|been)\s*)+$"
-"""Words that stood before a direction ("the lid is gone") and say nothing once it is taken out."""
-_DETERMINERS = r"a|an|the|any|one|this|that|these|those|its|our|my|each|every"
-_ARTICLES = rf"^(?:{_DETERMINERS}|some|more|of)\s+"
-_PLURAL = re.compile(r"[^aisu]s$", re.I)
-"""How a plural ends that takes no article; "glass", "rust mass" and "a bus" are none."""
-_PLACE = re.compile(
-    r"\s+(?:in|on|at|under|behind|between|from|along|inside|onto|into|beside|near"
-    rf"|of(?= (?:{_DETERMINERS}) ))\s+",
-    re.I,
-)
-"""A crack "of the tile" is somewhere, a bottle "of wine" is not."""
-
-_STATES = [
-    "crack",
-    "cracked",
-    "break",
-    "broken",
-    "chip",
-    "chipped",
-    "scratch",
-    "scratched",
-    "dent",
-    "dented",
-    "pit",
-    "pitting",
-    "hole",
-    "blowhole",
-    "rust",
-    "rusty",
-    "corrosion",
-    "corroded",
-    "stain",
-    "stained",
-    "discolouration",
-    "discoloration",
-    "flaking",
-    "peeling",
-    "wear",
-    "worn",
-    "frayed",
-    "damage",
-    "damaged",
-    "defect",
-    "defective",
-    "weathering",
-    "deformation",
-    "deformed",
-    "bent",
-    "burn",
-    "burnt",
-    "leak",
-    "dirt",
-    "dirty",
-    "dust",
-    "contamination",
-    "mould",
-    "spur",
-    "notch",
-    "bite",
-    "short",
-    "open",
-    "spurious",
-    "graffiti",
-    "tear",
-    "torn",
-    "cut",
-    "erosion",
-    "spalling",
-    "delamination",
-    "bubble",
-]
-
-TEMPLATES = ("{}", "a photo of {}", "a close-up photo of {}", "a picture showing {}")
-"""How a thing is put to the encoder; the mean of the phrasings is steadier than any one."""
-
-EVERYDAY = (
-    "the background",
-    "the floor",
-    "a plain surface",
-    "a shadow",
-    "a reflection of light",
-    "texture",
-    "blur",
-)
-"""What a cell shows when it does not show the thing: the other side of every posterior."""
 
 
 @dataclass(frozen=True)
@@ -142,25 +53,26 @@ class Query:
         """Whether any change is wanted, so that there is nothing to put to the encoder."""
         return not self.things
 
+    def as_record(self) -> dict[str, Any]:
+        """How the words are read, as plain values."""
+        return {
+            "text": self.text,
+            "direction": self.direction,
+            "things": list(self.things),
+            "state": self.state,
+            "place": self.place,
+            "prompts": {"for": list(self.positive), "against": list(self.negative)},
+        }
+
     @cached_property
     def positive(self) -> tuple[str, ...]:
         """Prompts for cells that show the thing; empty for an open query."""
-        wordings = dict.fromkeys(thing for name in self.things for thing in self._wordings(name))
-        return tuple(template.format(wording) for wording in wordings for template in TEMPLATES)
+        return positive_prompts(self.things, self.place, self.state)
 
     @cached_property
     def negative(self) -> tuple[str, ...]:
-        """Prompts for cells that do not show it: its opposite, its place, the everyday."""
-        if self.is_open:
-            return ()
-        own = [self.place] if self.place else []
-        if self.state:
-            place = re.sub(_ARTICLES, "", self.place) or "surface"
-            own += [f"a flawless {place}", f"an intact {place}", f"a clean {place}"]
-        return tuple(own) + EVERYDAY + self.contrast
-
-    def _wordings(self, thing: str) -> list[str]:
-        return [thing, f"{thing} on {self.place}"] if self.place and self.state else [thing]
+        """Prompts for cells that do not show it; empty for an open query."""
+        return () if self.is_open else negative_prompts(self.place, self.state) + self.contrast
 
 
 def parse_query(text: str) -> Query:
@@ -182,32 +94,32 @@ def parse_query(text: str) -> Query:
 
 def _direction(plain: str) -> Wanted:
     found: list[Wanted] = [
-        name for name, words in _DIRECTION_WORDS.items() if re.search(rf"\b(?:{words})\b", plain, re.I)
+        name for name, words in DIRECTION_WORDS.items() if re.search(rf"\b(?:{words})\b", plain, re.I)
     ]
     return found[0] if len(found) == 1 else "any"
 
 
 def _without_direction(plain: str) -> str:
-    words = "|".join(_DIRECTION_WORDS.values())
-    kept = re.sub(rf"\b(?:{words})\b|{_MOVED}", " ", plain, flags=re.I)
-    kept = re.sub(_IMPERATIVES, "", kept.strip(), flags=re.I)
-    return re.sub(r"\s+", " ", re.sub(_LEFT_OVER, "", kept.strip(), flags=re.I)).strip()
+    words = "|".join(DIRECTION_WORDS.values())
+    kept = re.sub(rf"\b(?:{words})\b|{MOVED}", " ", plain, flags=re.I)
+    kept = re.sub(IMPERATIVES, "", kept.strip(), flags=re.I)
+    return re.sub(r"\s+", " ", re.sub(LEFT_OVER, "", kept.strip(), flags=re.I)).strip()
 
 
 def _split_place(head: str) -> tuple[str, str]:
-    parts = _PLACE.split(head)
+    parts = PLACE.split(head)
     if len(parts) < 2 or not _bare(parts[0]):
         return head, ""
     return head[: len(head) - len(parts[-1])].rsplit(" ", 2)[0].strip(), _with_article(parts[-1], "the")
 
 
 def _bare(part: str) -> str:
-    return re.sub(_ARTICLES, "", part.strip() + " ", flags=re.I).strip()
+    return re.sub(ARTICLES, "", part.strip() + " ", flags=re.I).strip()
 
 
 def _with_article(part: str, article: str = "a") -> str:
     bare = _bare(part)
-    if article == "a" and _PLURAL.search(bare):
+    if article == "a" and PLURAL.search(bare):
         return bare
     if article == "a":
         article = "an" if bare[:1].lower() in "aeiou" else "a"
@@ -217,4 +129,4 @@ def _with_article(part: str, article: str = "a") -> str:
 def _state(plain: str) -> str:
     words = re.findall(r"[a-z]+", plain.lower())
     singular = (form for word in words for form in (word, word.removesuffix("s"), word.removesuffix("es")))
-    return next((form for form in singular if form in _STATES), "")
+    return next((form for form in singular if form in STATES), "")

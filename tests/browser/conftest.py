@@ -42,6 +42,18 @@ def fresh_plates(tmp_path: Path) -> Iterator[Any]:
     yield from _dataset(tmp_path, computed=False)
 
 
+@pytest.fixture
+def left_and_right(tmp_path: Path) -> Iterator[Any]:
+    """The same pairs in groups whose slices are called right (before) and left (after)."""
+    import fiftyone as fo
+
+    from tests.browser.scenes import make_groups
+
+    dataset = make_groups(f"plates-{uuid.uuid4().hex[:6]}", tmp_path / "plates", "right", "left")
+    yield dataset
+    fo.delete_dataset(dataset.name)
+
+
 def _dataset(folder: Path, computed: bool) -> Iterator[Any]:
     import fiftyone as fo
 

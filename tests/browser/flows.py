@@ -57,6 +57,13 @@ def form_of(page: Any) -> Any:
     return page.locator('[data-cy="operators-prompt-modal"]')
 
 
+def choose(page: Any, form: Any, label: str, value: str) -> None:
+    """Choose a value in a drop-down of a form."""
+    form.get_by_text(label, exact=True).locator('xpath=following::*[@role="combobox"][1]').click()
+    page.get_by_role("option", name=value, exact=True).click()
+    page.wait_for_timeout(SETTLE_MS)
+
+
 def execute(page: Any, form: Any) -> None:
     """Press Execute once the form allows it, wait for the end and close what is left of the form."""
     from playwright.sync_api import expect

@@ -107,3 +107,16 @@ def make_dataset(name: str, folder: Path, computed: bool = True) -> fo.Dataset:
         for _ in steps:
             pass
     return dataset
+
+
+def make_groups(name: str, folder: Path, before: str, after: str) -> fo.Dataset:
+    """The scenes as somebody else's groups: slices of these names, and nothing of Argus."""
+    write_list(folder)
+    dataset = fo.Dataset(name, persistent=True)
+    dataset.add_group_field("group", default=after)
+    for scene in SCENES:
+        group = fo.Group()
+        for slice_name, kind in ((before, "before"), (after, "after")):
+            path = folder / kind / f"{scene.name}.png"
+            dataset.add_sample(fo.Sample(filepath=str(path), group=group.element(slice_name)))
+    return dataset

@@ -177,6 +177,27 @@ def test_a_run_from_its_form_writes_heatmaps(page, address, fresh_plates):
     assert all(Path(path).is_file() for path in fresh_plates.values("argus.map_path"))
 
 
+def test_groups_of_other_names_are_mapped_where_the_panel_leads(page, address, left_and_right):
+    from argus_fiftyone.plugin.dataset.slices import pairs_in
+
+    flows.open_dataset(page, address, left_and_right.name)
+    page.locator('[data-cy="new-panel-btn"]').first.click()
+    page.click('[data-cy="new-panel-option-argus_triage"]')
+    panel = page.locator('[data-cy="argus-message"]')
+    panel.get_by_text("say which one is before").wait_for()
+    panel.get_by_role("button").click()
+    form = flows.form_of(page)
+    for label, slice_name in (("before", "right"), ("after", "left")):
+        flows.choose(page, form, f"Slice with the pictures {label}", slice_name)
+    form.get_by_text("The first pair: before plate-01.png, after plate-01.png").wait_for()
+    flows.execute(page, form)
+    flows.wait_until(
+        lambda: left_and_right.reload() or "argus" in left_and_right.list_runs(), page, seconds=240
+    )
+    pairs = pairs_in(left_and_right).samples
+    assert {(p.pair.before.parent.name, p.pair.after.parent.name) for p in pairs} == {("before", "after")}
+
+
 def test_the_report_opens_in_a_browser(page, address, plates, tmp_path):
     flows.open_dataset(page, address, plates.name)
     panel = flows.open_triage(page)

@@ -27,10 +27,12 @@ class Arithmetic(Protocol):
     """How linear layers and attention are computed."""
 
     def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None, bend: nn.Module | None = None) -> Tensor:
+        """x [..., in] · weightᵀ [in, out] + bias, then the activation: [..., out]."""
         """`functional.linear`, and an activation after it."""
         ...
 
     def attend(self, queries: Tensor, keys: Tensor, values: Tensor, prior: Tensor | None = None) -> Tensor:
+        """Attention with an additive prior: [batch, heads, tokens, dim]."""
         """softmax(q kᵀ/√d + prior) v.
 
         Args:
@@ -44,10 +46,12 @@ class Plain:
     """Torch as it comes."""
 
     def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None, bend: nn.Module | None = None) -> Tensor:
+        """x [..., in] · weightᵀ + bias, then the activation: [..., out]."""
         found = functional.linear(x, weight, bias)
         return bend(found) if bend else found
 
     def attend(self, queries: Tensor, keys: Tensor, values: Tensor, prior: Tensor | None = None) -> Tensor:
+        """Attention with an additive prior: [batch, heads, tokens, dim]."""
         return functional.scaled_dot_product_attention(queries, keys, values, attn_mask=prior)
 
 
@@ -65,16 +69,18 @@ class OneDnn(Plain):
         AttributeError, RuntimeError, TypeError: by any operation, where this torch has none of the name.
     """
 
-    def __init__(self, keeps: bool = True, by_heads: bool = False):
+    def __init__(self, keeps: bool = True, by_heads: bool = False) -> None:
         self._keeps, self._by_heads = keeps, by_heads
         self._laid_out: dict[tuple[int, torch.Size], Tensor] = {}
 
     def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None, bend: nn.Module | None = None) -> Tensor:
+        """x [..., in] · weightᵀ + bias, then the activation: [..., out]."""
         bent = _in_its_words(bend)
         found = torch.ops.mkldnn._linear_pointwise(x, self._layout(weight), bias, *bent)
         return bend(found) if bend and bent == NOT_BENT else found
 
     def attend(self, queries: Tensor, keys: Tensor, values: Tensor, prior: Tensor | None = None) -> Tensor:
+        """Attention with an additive prior: [batch, heads, tokens, dim]."""
         return (_by_heads if self._by_heads else PLAIN.attend)(queries, keys, values, prior)
 
     def _layout(self, weight: Tensor) -> Tensor:

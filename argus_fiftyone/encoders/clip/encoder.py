@@ -88,14 +88,17 @@ class ClipEncoder:
 
     @property
     def fingerprint(self) -> str:
+        """See `Encoder.fingerprint`."""
         return f"{self.name} {self.precision} {self.attention} sigma={self.sigma:g}"
 
     @property
     def device(self) -> torch.device:
+        """Where the weights are."""
         return self.model.visual.proj.device
 
     @property
     def dtype(self) -> torch.dtype:
+        """How the weights are held."""
         return self.model.visual.proj.dtype
 
     def cast(self, precision: str, device: torch.device) -> ClipEncoder:

@@ -28,14 +28,13 @@ from argus_fiftyone.encoders.clip.tower import (
     tower_config,
 )
 from argus_fiftyone.encoders.device import best_device
-from argus_fiftyone.encoders.entries import EncoderEntry, EncoderUnavailable
+from argus_fiftyone.encoders.entries import EncoderUnavailable
 
 __all__ = [
     "SHORT_NAMES",
     "ClipEncoder",
     "ClipName",
     "find_weights",
-    "list_entries",
     "load_clip",
     "parse_clip_name",
 ]
@@ -125,16 +124,3 @@ def _locate(parsed: ClipName, allow_download: bool) -> Path | None:
     if found is None and not allow_download:
         raise EncoderUnavailable(missing_weights_message(parsed.model, parsed.weights))
     return found or download_weights(parsed.model, parsed.weights)
-
-
-def list_entries() -> list[EncoderEntry]:
-    """The recommended CLIP encoders for `argus encoders`: on this disk, or what would be fetched."""
-    return [
-        EncoderEntry(
-            name=short,
-            ready=(ready := find_weights(*known.name.split(":")) is not None),
-            description=known.sentence,
-            missing="" if ready else f"weights {known.name} not on this disk",
-        )
-        for short, known in SHORT_NAMES.items()
-    ]

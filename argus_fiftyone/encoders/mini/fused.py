@@ -53,7 +53,7 @@ class FusedTower:
         AttributeError: if this torch lacks the operations; RuntimeError: if it was built without oneDNN.
     """
 
-    def __init__(self, tower: MiniTower):
+    def __init__(self, tower: MiniTower) -> None:
         self._stem = _Layer(tower.stem, TYPICAL, clips=True)
         self._blocks = []
         size = [side // 2 for side in TYPICAL]
@@ -103,7 +103,7 @@ class _Layer:
         out: slice = slice(None),
         into: slice = slice(None),
         offset: bool = True,
-    ):
+    ) -> None:
         weight, stride = layer.weight[out], layer.stride[0]
         self._offset = layer.bias[out].contiguous() if layer.bias is not None and offset else None
         self._groups = 1 if layer.groups == 1 else len(weight)

@@ -33,7 +33,7 @@ REFERENCES = 512
 class _Mixing(nn.Module):
     """A residual block: each channel looks around, then the channels of a cell confer."""
 
-    def __init__(self, width: int):
+    def __init__(self, width: int) -> None:
         super().__init__()
         self.around = nn.Conv2d(width, width, 5, padding=2, padding_mode="replicate", groups=width)
         self.norm = nn.GroupNorm(1, width)
@@ -56,7 +56,7 @@ class MiniHead(nn.Module):
     reference: Tensor
     calibration: Tensor
 
-    def __init__(self, width: int = 96, dim: int = 64, known: int = 512, blocks: int = 2):
+    def __init__(self, width: int = 96, dim: int = 64, known: int = 512, blocks: int = 2) -> None:
         super().__init__()
         self.dim = dim
         self.before = nn.ModuleList(nn.Conv2d(size, width, 1, bias=False) for size in FOLDED)

@@ -40,6 +40,7 @@ class MatchedPair:
     evidence: Tensor
 
     def swapped(self) -> MatchedPair:
+        """The pairs with before and after exchanged."""
         evidence = torch.cat([self.evidence[:, EVIDENCE:], self.evidence[:, :EVIDENCE]], dim=1)
         return MatchedPair(self.after, self.before, self.come, self.gone, evidence)
 

@@ -29,7 +29,7 @@ class MiniText:
         for sentences as all-MiniLM-L6-v2: the mean over tokens, brought to unit length.
     """
 
-    def __init__(self, folder: Path, device: str | torch.device = "cpu"):
+    def __init__(self, folder: Path, device: str | torch.device = "cpu") -> None:
         from safetensors.torch import load_file
         from tokenizers import Tokenizer
 

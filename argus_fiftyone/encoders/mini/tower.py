@@ -29,7 +29,7 @@ class MiniTower(nn.Module):
         here, and both are multiplied into the convolution before it.
     """
 
-    def __init__(self, tensors: Mapping[str, Tensor]):
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
         super().__init__()
         self.stem = _folded(tensors, "_conv_stem", "_bn0", 2)
         self.blocks = nn.ModuleList(
@@ -74,7 +74,7 @@ class MiniTower(nn.Module):
 class Block(nn.Module):
     """Widen (but for the first block), look around each channel, narrow; added to what came if it fits."""
 
-    def __init__(self, tensors: Mapping[str, Tensor], name: str, stride: int):
+    def __init__(self, tensors: Mapping[str, Tensor], name: str, stride: int) -> None:
         super().__init__()
         widens = f"{name}_expand_conv.weight" in tensors
         self.widen = _folded(tensors, f"{name}_expand_conv", f"{name}_bn0") if widens else None
@@ -84,6 +84,7 @@ class Block(nn.Module):
         self.adds = stride == 1 and enters == self.narrow.out_channels
 
     def forward(self, x: Tensor) -> Tensor:
+        """[batch, channels, rows, cols] → the same with this block's channels and stride."""
         wide = x if self.widen is None else _clipped(self.widen(x))
         out = self.narrow(_clipped(_apart(self.around, wide)))
         return out + x if self.adds else out

@@ -34,7 +34,7 @@ def match(before: Sequence[Tensor], after: Sequence[Tensor]) -> MatchedPair:
 class _Side:
     """One picture's maps with the channels of a cell side by side, as they are and at unit length."""
 
-    def __init__(self, stages: Sequence[Tensor]):
+    def __init__(self, stages: Sequence[Tensor]) -> None:
         self.cells = [stage.permute(0, 2, 3, 1) for stage in stages]
         self.units = [functional.normalize(cells, dim=-1) for cells in self.cells]
 

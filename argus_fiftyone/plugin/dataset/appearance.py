@@ -13,6 +13,7 @@ from argus_fiftyone.plugin.dataset.fields import Dataset, RunFields
 BESIDE = (
     "score",
     "review",
+    "own_review",
     "outcome",
     "direction",
     "average_precision",
@@ -28,7 +29,7 @@ BESIDE = (
 
 
 HEATMAP_COLOUR = "#e63c28"
-"""As `results.APPEARED`: the App draws evidence in one colour, whatever its sign."""
+"""As `engine.overlay.APPEARED`: the App draws evidence in one colour, whatever its sign."""
 
 REGION_COLOUR = "#ffe14d"
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from argus_fiftyone.feedback.conformal import Calibration, Goal, calibrate
 from argus_fiftyone.plugin.dataset.fields import Dataset, RunFields
+from argus_fiftyone.plugin.dataset.reviews import decision_of_regions
 from argus_fiftyone.plugin.dataset.runs import set_threshold
 from argus_fiftyone.plugin.dataset.slices import after_slice
 from argus_fiftyone.plugin.labels import DECISIONS
@@ -26,7 +27,7 @@ def decided_scores(dataset: Dataset, heatmap_field: str) -> tuple[list[float], l
     tags = _column(view, f"{names.regions}.detections.tags")
     decided: dict[str, list[float]] = {decision: [] for decision in DECISIONS}
     for score, review, region_tags in zip(view.values(names.score), reviews, tags, strict=True):
-        decision = review or _decision_of_regions(region_tags or [])
+        decision = review or decision_of_regions(region_tags)
         if decision in decided:
             decided[decision].append(score)
     return decided["confirmed"], decided["rejected"]
@@ -34,12 +35,6 @@ def decided_scores(dataset: Dataset, heatmap_field: str) -> tuple[list[float], l
 
 def _column(view: Any, name: str) -> list[Any]:
     return view.values(name) if view.has_sample_field(name.split(".")[0]) else [None] * view.count()
-
-
-def _decision_of_regions(tags: list[list[str]]) -> str | None:
-    if any("confirmed" in of_region for of_region in tags):
-        return "confirmed"
-    return "rejected" if tags and all("rejected" in of_region for of_region in tags) else None
 
 
 def calibrate_from_reviews(dataset: Dataset, heatmap_field: str, goal: Goal, wanted: float) -> Calibration:

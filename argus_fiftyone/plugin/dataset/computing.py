@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from argus_fiftyone.plugin.dataset.fields import Dataset, RunFields, RunKeyError, Samples, bases, check_key
-from argus_fiftyone.plugin.dataset.runs import delete_folder, list_runs, run_record, start_run, update_run
-from argus_fiftyone.plugin.dataset.slices import PairSample, check_paired, pairs_in
+from argus_fiftyone.plugin.dataset.folders import delete_folder
+from argus_fiftyone.plugin.dataset.runs import list_runs, own_folder, run_record, start_run, update_run
+from argus_fiftyone.plugin.dataset.slices import PairSample, after_slice, check_paired, pairs_in
 from argus_fiftyone.plugin.dataset.writing import RunWriter, clear_results
 from argus_fiftyone.settings import Settings
 
@@ -66,7 +67,8 @@ def compute_heatmaps(
     """Compare the pairs of a dataset or view and store the results on the after slice.
 
     A key that exists with the same settings and queries is resumed: pairs that already
-    have a score are kept. Nothing happens before the first `next`.
+    have a score are kept, the others get regions at the threshold that the run stands at by
+    now. Nothing happens before the first `next`.
 
     Args:
         queries: asked of every pair; None or empty asks each pair's own `query` field.
@@ -94,17 +96,25 @@ def compute_heatmaps(
     opening = _opening(len(todo), len(pairing.samples), loaded)
     yield Progress(0, len(todo), note=opening, incomplete=incomplete)
     asked: Any = [refined.get(query, query) for query in queries] or None
+    settings = replace(settings, threshold=min(record["thresholds"].values()))
     outcomes = (compare or compare_pairs)(_pairs(todo, refined), loaded, settings, asked)
-    with closing(_write_all(dataset, key, record, todo, outcomes)) as steps:
+    found_at = settings.threshold
+    with closing(_write_all(dataset, key, record, todo, outcomes, found_at)) as steps:
         for done, failed in steps:
             yield Progress(done, len(todo), failed, _standing(done, len(todo), failed), incomplete)
 
 
 def _write_all(
-    dataset: Dataset, key: str, record: dict[str, Any], todo: list[PairSample], outcomes: Iterator[PairResult]
+    dataset: Dataset,
+    key: str,
+    record: dict[str, Any],
+    todo: list[PairSample],
+    outcomes: Iterator[PairResult],
+    found_at: float,
 ) -> Generator[tuple[int, int], None, None]:
     """Write outcomes as they come; what was computed is written even when stopped."""
-    writer = RunWriter(dataset, record["bases"], Path(record["folder"]))
+    thresholds = {base: float(record["thresholds"][base]) for base in record["bases"]}
+    writer = RunWriter(dataset, thresholds, own_folder(dataset, key), found_at)
     started, done, failed, status = time.monotonic(), 0, 0, "interrupted"
     try:
         for sample, outcome in zip(todo, outcomes, strict=True):
@@ -115,14 +125,17 @@ def _write_all(
     finally:
         writer.flush()
         seconds = record["seconds"] + time.monotonic() - started
-        update_run(
-            dataset,
-            key,
-            status=status,
-            seconds=round(seconds, 3),
-            pairs=record["pairs"] + done - failed,
-            failed=failed,
-        )
+        counts = _counts(dataset, record["bases"])
+        update_run(dataset, key, status=status, seconds=round(seconds, 3), **counts)
+
+
+def _counts(dataset: Dataset, run_bases: Sequence[str]) -> dict[str, int]:
+    """How many pairs of the dataset a run has, and how many of it failed, as they stand."""
+    scored, names = after_slice(dataset), [RunFields.of(base) for base in run_bases]
+    failed = scored.exists(names[0].error).count()
+    for each in names:
+        scored = scored.exists(each.score)
+    return {"pairs": scored.count(), "failed": failed}
 
 
 def _open_run(
@@ -137,20 +150,23 @@ def _open_run(
     dataset = samples._root_dataset
     existing = run_record(dataset, key) if key in list_runs(dataset) else None
     if existing and not overwrite:
-        _refuse_other(
-            key, existing, {"settings": settings.as_record(), "queries": queries, "refined": refined}
-        )
+        _refuse_other(key, existing, settings, {"queries": queries, "refined": refined})
         update_run(dataset, key, status="running")
         return existing
     note = f"{encoder.name} ({encoder.note})" if encoder.note else encoder.name
     record = start_run(samples, key, settings, queries, note, refined)
     if existing:
         clear_results(dataset, sorted({*existing["bases"], *record["bases"]}))
-        delete_folder(Path(existing["folder"]))
+        delete_folder(dataset, Path(existing["folder"]))
     return record
 
 
-def _refuse_other(key: str, existing: dict[str, Any], wanted: dict[str, Any]) -> None:
+def _refuse_other(key: str, existing: dict[str, Any], settings: Settings, wanted: dict[str, Any]) -> None:
+    """A run goes on under what it began with; its threshold may be asked for as it began or as it stands."""
+    begun = existing["settings"]
+    if {*existing["thresholds"].values()} == {settings.threshold}:
+        settings = replace(settings, threshold=begun["threshold"])
+    wanted = {"settings": settings.as_record(), **wanted}
     differing = [name for name, value in wanted.items() if existing[name] != value]
     if differing:
         told = "; ".join(f"{name} {existing[name]}" for name in differing)
@@ -183,11 +199,7 @@ def _unfinished(dataset: Dataset, samples: list[PairSample], run_bases: list[str
     finished = {sample.after_id for sample in samples}
     for base in run_bases:
         score = RunFields.of(base).score
-        scored = (
-            dataset.select_group_slices("after").exists(score).values("id")
-            if dataset.has_sample_field(score)
-            else []
-        )
+        scored = after_slice(dataset).exists(score).values("id") if dataset.has_sample_field(score) else []
         finished &= set(scored)
     return [sample for sample in samples if sample.after_id not in finished]
 
@@ -209,10 +221,10 @@ def _standing(done: int, total: int, failed: int) -> str:
 
 
 def load_encoder(settings: Settings) -> Any:
-    """The encoder that the settings name."""
-    from argus_fiftyone.encoders import registry  # torch: seconds, only where heatmaps are made
+    """The encoder that the settings' method needs."""
+    from argus_fiftyone.methods import registry  # brings torch: seconds, only where heatmaps are made
 
-    return registry.load_encoder(settings.encoder, settings.device)
+    return registry.encoder_for(settings)
 
 
 def compare_pairs(

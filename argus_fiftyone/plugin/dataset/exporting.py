@@ -13,22 +13,26 @@ import numpy as np
 from fiftyone import ViewField as F
 from fiftyone.types import COCODetectionDataset
 
-from argus_fiftyone import __version__
 from argus_fiftyone.engine.overlay import overlay
+from argus_fiftyone.evaluation.figures import CHANGED, outcome_of
 from argus_fiftyone.io.images import ImageError, read_image, resize
 from argus_fiftyone.io.png import write_whole
 from argus_fiftyone.plugin.dataset.computing import Progress
-from argus_fiftyone.plugin.dataset.evaluations import METRICS
 from argus_fiftyone.plugin.dataset.fields import CHANGE, PAIR_ID, QUERY, Dataset, RunFields
-from argus_fiftyone.plugin.dataset.ground_truth import evaluation_reports
-from argus_fiftyone.plugin.dataset.runs import list_runs, run_queries, run_record, threshold_of
-from argus_fiftyone.plugin.dataset.slices import AFTER, PairSample, after_slice, pairs_in
-from argus_fiftyone.plugin.labels import ANY_CHANGE, DECISIONS, read_heatmap
-from argus_fiftyone.runs.html_report import Report, ShownPair, as_html
+from argus_fiftyone.plugin.dataset.report_page import Contents, report_of
+from argus_fiftyone.plugin.dataset.runs import threshold_of
+from argus_fiftyone.plugin.dataset.slices import PairSample, after_slice, pairs_in
+from argus_fiftyone.plugin.dataset.truths import TruthRule, truth_rule
+from argus_fiftyone.plugin.labels import read_heatmap
+from argus_fiftyone.runs.html_report import ShownPair, as_html
 
 THUMBNAIL = 320
 SHOWN = 100
-COLUMNS = (PAIR_ID, QUERY, "score", "direction", "review", "outcome", CHANGE, "error", "before", "after")
+COLUMNS = (
+    *(PAIR_ID, QUERY, "score", "threshold", "direction", "review", "outcome"),
+    *(CHANGE, "error", "before", "after"),
+)
+CONFIRMED = "confirmed"
 
 
 class ExportError(ValueError):
@@ -40,13 +44,15 @@ def export_report(
 ) -> Iterator[Progress]:
     """Write the report of a heatmap field into a folder, yielding progress.
 
-    report.html opens by itself anywhere; pairs.csv has a row per pair; regions.json has
-    the regions at the threshold in COCO's format, by FiftyOne's exporter. Regions that a
-    reviewer rejected stay out of it; flagged pairs that one rejected are shown without pictures.
+    report.html opens by itself anywhere; pairs.csv has a row per pair, its outcome at the
+    threshold that stands in the row; regions.json has regions in COCO's format, by FiftyOne's
+    exporter: those at the threshold that no reviewer rejected. Flagged pairs that one rejected
+    are not shown.
 
     Args:
         most: pairs shown with pictures, strongest first.
-        confirmed: show the pairs that a reviewer confirmed, in place of those flagged.
+        confirmed: show what reviewers confirmed, in place of what is flagged: the pairs on the
+            page, and in regions.json the confirmed regions alone, whatever the threshold.
 
     Raises:
         ExportError: if the field has no scores.
@@ -54,8 +60,8 @@ def export_report(
     names = RunFields.of(field)
     if not dataset.has_sample_field(names.score):
         raise ExportError(f"{field!r} has no scores: compute or evaluate heatmaps first")
-    rows = _rows(dataset, names)
     threshold = threshold_of(dataset, field)
+    rows = _rows(dataset, names, threshold)
     chosen = _chosen(rows, threshold, confirmed)
     total = len(chosen[:most]) + 2
     shown = []
@@ -64,9 +70,11 @@ def export_report(
         shown.append(_shown(dataset, names, row, threshold))
     yield Progress(total - 2, total, note="tables and regions")
     write_whole(folder / "pairs.csv", _as_csv(rows))
-    _export_regions(dataset, names, threshold, folder / "regions.json")
-    page = as_html(_report(dataset, field, rows, shown, threshold, confirmed))
-    write_whole(folder / "report.html", page.encode())
+    kept = F("tags").contains(CONFIRMED) if confirmed else _at_threshold(threshold)
+    of = [row["sample"].after_id for row in chosen] if confirmed else None
+    _export_regions(dataset, names, kept, of, folder / "regions.json")
+    contents = Contents(field, threshold, rows, shown, len(chosen), _heading(chosen, confirmed))
+    write_whole(folder / "report.html", as_html(report_of(dataset, contents)).encode())
     yield Progress(total, total, note=f"written to {folder}")
 
 
@@ -74,29 +82,63 @@ def _chosen(rows: list[dict[str, Any]], threshold: float, confirmed: bool) -> li
     """The pairs to show, strongest first."""
     scored = [row for row in rows if row["score"] is not None]
     if confirmed:
-        chosen = [row for row in scored if row["review"] == "confirmed"]
+        chosen = [row for row in scored if (row["review"] or _by_regions(row)) == CONFIRMED]
     else:
         chosen = [row for row in scored if row["score"] >= threshold and row["review"] != "rejected"]
     return sorted(chosen, key=lambda row: -row["score"])
 
 
-def _rows(dataset: Dataset, names: RunFields) -> list[dict[str, Any]]:
+def _by_regions(row: dict[str, Any]) -> str | None:
+    """A pair that nobody decided on as a whole counts as confirmed by any region of it."""
+    return CONFIRMED if any(CONFIRMED in tags for tags in row["tags"] or []) else None
+
+
+def _heading(chosen: list[dict[str, Any]], confirmed: bool) -> tuple[str, str]:
+    """What the pairs shown are, and what must be known of them."""
+    if not confirmed:
+        return "Flagged pairs", ""
+    bare = sum(_by_regions(row) is None for row in chosen)
+    told = f"{bare} of them without a confirmed region: regions.json has no box of these." if bare else ""
+    return "Confirmed pairs", told
+
+
+def _rows(dataset: Dataset, names: RunFields, threshold: float) -> list[dict[str, Any]]:
     """One row per pair, in the dataset's order, in one aggregation."""
     own = {n: getattr(names, n) for n in ("score", "direction", "review", "outcome", "error")}
     wanted = {"id": "id", PAIR_ID: PAIR_ID, QUERY: QUERY, CHANGE: CHANGE, **own}
     present = {n: f for n, f in wanted.items() if dataset.has_sample_field(f)}
+    if dataset.has_sample_field(names.regions):
+        present["tags"] = f"{names.regions}.detections.tags"
     columns = after_slice(dataset).values(list(present.values()))
     found = {v[0]: dict(zip(present, v, strict=True)) for v in zip(*columns, strict=True)}
-    rows = []
+    rule, rows = truth_rule(dataset, names.heatmap), []
     for sample in pairs_in(dataset).samples:
         paths = {"before": str(sample.pair.before), "after": str(sample.pair.after), "sample": sample}
-        rows.append({**dict.fromkeys(COLUMNS), **found[sample.after_id], PAIR_ID: sample.pair.id, **paths})
+        row = {
+            **dict.fromkeys((*COLUMNS, "tags")),
+            **found[sample.after_id],
+            PAIR_ID: sample.pair.id,
+            **paths,
+        }
+        rows.append({**row, **_measured(row, rule, threshold)})
     return rows
+
+
+def _measured(row: dict[str, Any], rule: TruthRule, threshold: float) -> dict[str, Any]:
+    """What a row says of query and truth: the query asked, and truth of that query only."""
+    told: dict[str, Any] = {"threshold": threshold, QUERY: row[QUERY] if rule.asked is None else rule.asked}
+    if not rule.holds(row[QUERY]):
+        told[CHANGE] = None
+    if not rule.outcome_holds(row[QUERY]):
+        told["outcome"] = None
+    elif row["outcome"] and row["score"] is not None:
+        told["outcome"] = outcome_of(row["score"], row["outcome"] in CHANGED, threshold)
+    return told
 
 
 def _shown(dataset: Dataset, names: RunFields, row: dict[str, Any], threshold: float) -> ShownPair:
     sample: PairSample = row["sample"]
-    heatmap = dataset.select_group_slices(AFTER).select(sample.after_id).values(names.heatmap)[0]
+    heatmap = after_slice(dataset).select(sample.after_id).values(names.heatmap)[0]
     try:
         pictures = _strip(sample, heatmap, threshold)
     except ImageError as error:
@@ -119,11 +161,20 @@ def _as_csv(rows: list[Any]) -> bytes:
     return text.getvalue().encode()
 
 
-def _export_regions(dataset: Dataset, names: RunFields, threshold: float, path: Path) -> None:
-    """COCO by FiftyOne's exporter; a dataset without regions gives an empty list of annotations."""
+def _at_threshold(threshold: float) -> Any:
+    return (F("confidence") >= threshold) & ~F("tags").contains("rejected")
+
+
+def _export_regions(dataset: Dataset, names: RunFields, kept: Any, of: list[str] | None, path: Path) -> None:
+    """COCO by FiftyOne's exporter; a dataset without regions gives an empty list of annotations.
+
+    Args:
+        kept: an expression that says of a region whether it is exported.
+        of: after ids of the pairs whose pictures are listed; None lists all.
+    """
     view = after_slice(dataset)
+    view = view if of is None else view.select(of)
     if dataset.has_sample_field(names.regions):
-        kept = (F("confidence") >= threshold) & ~F("tags").contains("rejected")
         view = view.filter_labels(names.regions, kept, only_matches=False)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # third-party notes on pictures without regions
@@ -134,66 +185,3 @@ def _export_regions(dataset: Dataset, names: RunFields, threshold: float, path: 
                 abs_paths=True,
                 progress=False,
             )
-
-
-def _report(
-    dataset: Dataset,
-    field: str,
-    rows: list[dict[str, Any]],
-    shown: list[ShownPair],
-    threshold: float,
-    confirmed: bool,
-) -> Report:
-    scores = np.array([row["score"] for row in rows if row["score"] is not None], float)
-    truth = next((r for r in evaluation_reports(dataset) if r["field"] == field), None)
-    curve = truth["pair_curve"] if truth else {"recall": [], "precision": []}
-    flagged = int((scores >= threshold).sum())
-    numbers = [("pairs", str(len(rows))), ("flagged", str(flagged)), ("quiet", str(len(scores) - flagged))]
-    numbers += [(decision, str(sum(row["review"] == decision for row in rows))) for decision in DECISIONS]
-    numbers += [("failed", str(sum(bool(row["error"]) for row in rows)))]
-    return Report(
-        title=f"Changes in {dataset.name}",
-        subtitle=_subtitle(dataset, field),
-        numbers=numbers,
-        scores=scores,
-        threshold=threshold,
-        curve=(curve["recall"], curve["precision"]),
-        metrics=_metrics(truth),
-        settings=_settings(dataset, field, threshold),
-        pairs=shown,
-        shown="Confirmed pairs" if confirmed else "Flagged pairs",
-        left_out=len(_chosen(rows, threshold, confirmed)) - len(shown),
-    )
-
-
-def _record(dataset: Dataset, field: str) -> dict[str, Any] | None:
-    records = (run_record(dataset, key) for key in list_runs(dataset))
-    return next((record for record in records if field in record["bases"]), None)
-
-
-def _subtitle(dataset: Dataset, field: str) -> str:
-    record = _record(dataset, field)
-    if record is None:
-        return f"heatmaps of {field}"
-    queries = dict(zip(record["bases"], run_queries(record), strict=True))
-    asked = queries[field]
-    return f"asked for {asked if asked != ANY_CHANGE else 'any change'}, run {record['key']}"
-
-
-def _metrics(truth: dict[str, Any] | None) -> list[tuple[str, str]]:
-    if truth is None:
-        return []
-    rows = [(label, "–" if truth[name] is None else f"{truth[name]:.3f}") for name, label in METRICS.items()]
-    counts = [
-        (label, str(truth[label.replace(" ", "_")])) for label in ("found", "missed", "false alarm", "quiet")
-    ]
-    return [*counts, *rows]
-
-
-def _settings(dataset: Dataset, field: str, threshold: float) -> list[tuple[str, str]]:
-    record = _record(dataset, field)
-    if record is None:
-        return [("heatmaps", field), ("threshold", f"{threshold:g}"), ("argus", __version__)]
-    plain = {**record["settings"], "threshold": f"{threshold:g}", "encoder": record["encoder"]}
-    made = {"computed": f"{record['timestamp']:%Y-%m-%d %H:%M} UTC", **record["versions"]}
-    return [(name, str(value)) for name, value in {**plain, **made}.items()]

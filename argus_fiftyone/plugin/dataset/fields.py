@@ -12,6 +12,9 @@ QUERY = "query"
 TRUTH = "ground_truth"
 CHANGE = "change"
 
+RUN_METHOD = "argus_change_heatmaps"
+"""What FiftyOne knows Argus' runs by."""
+
 FIRST_RUN = "argus"
 """The key that forms propose for the first run of a dataset."""
 
@@ -44,6 +47,7 @@ class RunFields:
     warp: str
     error: str
     review: str
+    own_review: str
     segmentation: str
     verdict: str
     average_precision: str
@@ -68,9 +72,9 @@ def bases(key: str, queries: Sequence[str] | None) -> list[str]:
     return [f"{key}_q{number}" for number in range(1, len(queries) + 1)]
 
 
-def evaluation_key(heatmap_field: str) -> str:
-    """The run key under which a field's evaluation is stored."""
-    return f"{heatmap_field}_evaluation"
+def evaluation_key(heatmap_field: str, part: bool = False) -> str:
+    """The run key under which a field's evaluation is stored, or that of a part of its pairs."""
+    return f"{heatmap_field}_evaluation{'_part' if part else ''}"
 
 
 def check_key(key: str) -> str:

@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import fiftyone as fo
 import numpy as np
 
-from argus_fiftyone.evaluation.metrics import (
-    EvidenceHistogram,
-    PairMetrics,
-    pair_metrics,
-    score_metrics,
-)
+from argus_fiftyone.evaluation.figures import Measured, outcome_of
+from argus_fiftyone.evaluation.metrics import EvidenceHistogram
 from argus_fiftyone.io.images import ImageError
 from argus_fiftyone.io.masks import fit_mask
 from argus_fiftyone.plugin.dataset.appearance import gather_fields
 from argus_fiftyone.plugin.dataset.computing import Progress
-from argus_fiftyone.plugin.dataset.evaluations import register_evaluations, save_views
-from argus_fiftyone.plugin.dataset.fields import CHANGE, TRUTH, Dataset, RunFields, Samples, evaluation_key
+from argus_fiftyone.plugin.dataset.evaluations import WHOLE, in_pairs, store_report
+from argus_fiftyone.plugin.dataset.fields import CHANGE, QUERY, TRUTH, Dataset, RunFields, Samples
+from argus_fiftyone.plugin.dataset.model_evaluations import (
+    delete_evaluations,
+    describe_field,
+    register_evaluations,
+    save_views,
+)
 from argus_fiftyone.plugin.dataset.runs import threshold_of
 from argus_fiftyone.plugin.dataset.slices import after_slice
-from argus_fiftyone.plugin.dataset.thresholds import check_threshold, threshold_heatmaps
-from argus_fiftyone.plugin.labels import read_heatmap, read_segmentation
+from argus_fiftyone.plugin.dataset.thresholds import threshold_heatmaps
+from argus_fiftyone.plugin.dataset.truths import TruthRule, belongs_to_query, share_truth, truth_rule
+from argus_fiftyone.plugin.labels import read_evidence, read_segmentation
+from argus_fiftyone.settings import check
 
-METHOD = "argus_evaluation"
-OUTCOMES = ("found", "missed", "false_alarm", "quiet")
 CHUNK = 50
 
 
@@ -43,49 +46,27 @@ class Tally:
     heatmap_field: str
     truth: str
     threshold: float
-    pixels: EvidenceHistogram = field(default_factory=EvidenceHistogram)
-    scores: list[float] = field(default_factory=list)
-    changed: list[bool] = field(default_factory=list)
-    metrics: list[PairMetrics] = field(default_factory=list)
+    rule: TruthRule
+    measured: Measured = field(default_factory=Measured)
     skipped: list[str] = field(default_factory=list)
+    refused: Counter[str] = field(default_factory=Counter)
 
     def report(self) -> dict[str, Any]:
-        """The run's metrics as plain values; None where they are undefined.
-
-        Pixel metrics pool all pixels; pointing and IoU are means over changed pairs;
-        the outcome counts are of pairs, at the threshold.
-        """
-        scores, changed = np.array(self.scores, float), np.array(self.changed, bool)
-        pairs = score_metrics(scores, changed)
-        of_changed = [m for m, c in zip(self.metrics, self.changed, strict=True) if c]
-        outcomes = [outcome_of(s, c, self.threshold) for s, c in zip(self.scores, self.changed, strict=True)]
+        """What was measured as plain values, by the names of `Figures`; None where undefined."""
         report = {
             "field": self.heatmap_field,
             "truth": self.truth,
             "threshold": self.threshold,
-            "pairs": len(scores),
-            "changed": int(changed.sum()),
-            "pixel_ap": self.pixels.average_precision(),
-            "pixel_auroc": self.pixels.auroc(),
-            "f1_max": self.pixels.f1_max(),
-            "aupro": self.pixels.aupro(),
-            "pointing": _mean([m.pointing for m in of_changed]),
-            "iou": _mean([m.iou for m in of_changed]),
-            "pair_auroc": pairs.auroc,
-            "pair_ap": pairs.average_precision,
-            "false_alarms_at_80_recall": pairs.false_alarms,
-            **{name: outcomes.count(name) for name in OUTCOMES},
+            "asked": self.rule.told,
+            "shared_truth": self.rule.shared,
+            **asdict(self.measured.figures(self.threshold)),
             "skipped": self.skipped[:100],
-            "pair_curve": _curve(_pair_histogram(scores, changed)),
-            "pixel_curve": _curve(self.pixels),
+            "skipped_pairs": len(self.skipped),
+            "refused": [[own, count] for own, count in sorted(self.refused.items())],
+            "pair_curve": _curve(self.measured.pair_curve()),
+            "pixel_curve": _curve(self.measured.pixels),
         }
         return {name: _plain(value) for name, value in report.items()}
-
-
-def _pair_histogram(scores: np.ndarray, changed: np.ndarray) -> EvidenceHistogram:
-    histogram = EvidenceHistogram()
-    histogram.add(scores[None], changed[None])
-    return histogram
 
 
 def _curve(histogram: EvidenceHistogram) -> dict[str, list[float]]:
@@ -96,68 +77,91 @@ def _curve(histogram: EvidenceHistogram) -> dict[str, list[float]]:
 
 
 def evaluate_heatmaps(
-    samples: Samples, heatmap_field: str, threshold: float, truth_field: str = TRUTH
+    samples: Samples,
+    heatmap_field: str,
+    threshold: float,
+    truth_field: str = TRUTH,
+    target: str = "a view",
+    shared_truth: bool | None = None,
 ) -> Iterator[Progress]:
     """Evaluate one heatmap field against a mask field; the report is stored at the end.
 
     Any fo.Heatmap goes: without a score field of its own, a pair's score is the
     strongest evidence in its map. A pair without a mask counts when its `change` field
-    says nochange; others without a mask are skipped and named.
+    says nochange; others without a mask are skipped and named. Masks and `change` belong
+    to the pair's own query: where the run asked another, the pair is left out (see `truths`).
 
-    Writes <field>_ap, <field>_iou and <field>_outcome (found, missed, false_alarm or
-    quiet at the threshold), and <field>_score where there was none. Regions and masks are
-    brought to the threshold. Two evaluations open in FiftyOne's Model Evaluation panel,
-    <field>_pairs and <field>_pixels, and three saved views lead to the pairs that matter.
+    Where the samples are all pairs that have heatmaps, this writes <field>_ap, <field>_iou and
+    <field>_outcome (found, missed, false_alarm or quiet at the threshold), and <field>_score
+    where there was none. Regions and masks are brought to the threshold. Two evaluations open
+    in FiftyOne's Model Evaluation panel, <field>_pairs and <field>_pixels, and three saved
+    views lead to the pairs that matter. A part of the pairs only gives a report, kept apart.
+
+    Args:
+        target: what a part of the pairs is called in the report, e.g. "current view".
+        shared_truth: whether the pairs' own masks mark the run's query, too; None takes what was said last.
 
     Raises:
-        NoTruthError: if a field is missing or no sample has both heatmap and mask.
+        NoTruthError: if a field is missing, no sample has both heatmap and mask, or all
+            masks belong to another query.
     """
     dataset = samples._root_dataset
-    check_threshold(threshold)
-    names = RunFields.of(heatmap_field)
+    check("threshold", threshold)
     _check_fields(dataset, heatmap_field, truth_field)
-    tally = Tally(heatmap_field, truth_field, threshold)
+    rule = truth_rule(dataset, heatmap_field, shared_truth)
+    share_truth(dataset, rule)
+    tally = Tally(heatmap_field, truth_field, threshold, rule)
     view = after_slice(samples).exists(heatmap_field)
-    columns = _columns(dataset, names, truth_field)
-    _declare(dataset, names)
+    written: dict[str, dict[str, Any]] = {}
+    yield from _measure(view, tally, written)
+    if not tally.measured.scores:
+        raise NoTruthError(_missing_truth(tally))
+    heatmaps, whole = len(written), after_slice(dataset).exists(heatmap_field).count()
+    part = heatmaps < whole
+    scope = {"part": part, "target": target if part else WHOLE, "heatmaps": whole}
+    scope["of"] = after_slice(dataset).count()
+    if not part:
+        yield from _leave_results(dataset, tally, written)
+    store_report(samples if part else dataset, {**tally.report(), **scope})
+    yield Progress(heatmaps, heatmaps, len(tally.skipped), f"{heatmap_field} against {truth_field}")
+
+
+def _measure(view: Any, tally: Tally, written: dict[str, dict[str, Any]]) -> Iterator[Progress]:
+    """Fill the tally, and what is to be written per sample id; nothing is written yet.
+
+    So a stop half-way leaves the earlier evaluation whole.
+    """
+    columns = _columns(view, tally)
     ids = view.values("id")
     for start in range(0, len(ids), CHUNK):
-        rows = zip(*view.select(ids[start : start + CHUNK]).values(list(columns.values())), strict=True)
-        written = {}
-        for values in rows:
-            row = {"score": None, "change": None, **dict(zip(columns, values, strict=True))}
-            written[row["id"]] = _evaluate_row(row, tally)
-        _write(dataset, names, written)
-        yield Progress(
-            min(start + CHUNK, len(ids)),
-            len(ids),
-            len(tally.skipped),
-            f"{heatmap_field} against {truth_field}",
-        )
-    if not tally.scores:
-        raise NoTruthError(
-            f"no sample has both {heatmap_field!r} and {truth_field!r}: import masks or choose another field"
-        )
-    _store(samples, tally)
-    if threshold_of(dataset, heatmap_field) != threshold or not dataset.has_sample_field(names.segmentation):
-        yield from threshold_heatmaps(samples, heatmap_field, threshold)
-    yield Progress(len(ids), len(ids), len(tally.skipped), "registering for the Model Evaluation panel")
-    register_evaluations(samples, heatmap_field, truth_field)
-    save_views(dataset, heatmap_field)
+        rows = view.select(ids[start : start + CHUNK]).values(list(columns.values()))
+        for values in zip(*rows, strict=True):
+            row = dict(zip(columns, values, strict=True))
+            written[row["id"]] = _evaluate_row({**dict.fromkeys(OPTIONAL), **row}, tally)
+        done = min(start + CHUNK, len(ids))
+        yield Progress(done, len(ids) + 1, len(tally.skipped), f"{tally.heatmap_field} against {tally.truth}")
 
 
-def outcome_of(score: float, changed: bool, threshold: float) -> str:
-    """found, missed, false_alarm or quiet."""
-    flagged = score >= threshold
-    if changed:
-        return "found" if flagged else "missed"
-    return "false_alarm" if flagged else "quiet"
+def _missing_truth(tally: Tally) -> str:
+    if tally.refused:
+        return f"{in_pairs(sum(tally.refused.values()))} left out: {tally.rule.refusal(tally.refused)}"
+    return (
+        f"no sample has both {tally.heatmap_field!r} and {tally.truth!r}: "
+        "import masks or choose another field"
+    )
 
 
-def evaluation_reports(dataset: Dataset) -> list[dict[str, Any]]:
-    """All stored evaluation reports, oldest first."""
-    infos = [dataset.get_run_info(key) for key in dataset.list_runs(method=METHOD)]
-    return [info.config.report for info in sorted(infos, key=lambda info: info.timestamp)]
+def _leave_results(dataset: Dataset, tally: Tally, written: dict[str, dict[str, Any]]) -> Iterator[Progress]:
+    """What the evaluation of all pairs leaves on them and in FiftyOne's own panel."""
+    field_name, threshold, names = tally.heatmap_field, tally.threshold, RunFields.of(tally.heatmap_field)
+    _declare(dataset, names, threshold)
+    _write(dataset, names, written)
+    delete_evaluations(dataset, field_name)
+    if threshold_of(dataset, field_name) != threshold or not dataset.has_sample_field(names.segmentation):
+        yield from threshold_heatmaps(dataset, field_name, threshold)
+    yield Progress(len(written), len(written) + 1, note="registering for the Model Evaluation panel")
+    register_evaluations(dataset, field_name, tally.truth)
+    save_views(dataset, field_name)
 
 
 def _check_fields(dataset: Dataset, heatmap_field: str, truth_field: str) -> None:
@@ -169,17 +173,23 @@ def _check_fields(dataset: Dataset, heatmap_field: str, truth_field: str) -> Non
             )
 
 
-def _columns(dataset: Dataset, names: RunFields, truth_field: str) -> dict[str, str]:
-    columns = {"id": "id", "heatmap": names.heatmap, "truth": truth_field}
-    columns.update(
-        {k: v for k, v in (("score", names.score), ("change", CHANGE)) if dataset.has_sample_field(v)}
-    )
-    return columns
+OPTIONAL = ("score", "change", "query")
+
+
+def _columns(view: Any, tally: Tally) -> dict[str, str]:
+    names = dict(zip(OPTIONAL, (RunFields.of(tally.heatmap_field).score, CHANGE, QUERY), strict=True))
+    there = {short: name for short, name in names.items() if view.has_sample_field(name)}
+    return {"id": "id", "heatmap": tally.heatmap_field, "truth": tally.truth, **there}
 
 
 def _evaluate_row(row: dict[str, Any], tally: Tally) -> dict[str, Any]:
+    if not tally.rule.holds(row["query"]):
+        if belongs_to_query(tally.truth):
+            tally.refused[row["query"]] += 1
+            return {}
+        row = {**row, "change": None}
     try:
-        evidence = np.abs(read_heatmap(row["heatmap"]))
+        evidence = read_evidence(row["heatmap"])
         mask = _truth_mask(row, evidence.shape)
     except ImageError as error:
         tally.skipped.append(str(error))
@@ -187,13 +197,10 @@ def _evaluate_row(row: dict[str, Any], tally: Tally) -> dict[str, Any]:
     if mask is None:
         tally.skipped.append(f"sample {row['id']}: no mask, and change is not nochange")
         return {}
-    metrics = pair_metrics(evidence, mask, tally.threshold)
-    score = float(evidence.max()) if row["score"] is None else row["score"]
-    tally.pixels.add(evidence, mask)
-    tally.metrics.append(metrics)
-    tally.scores.append(score)
-    tally.changed.append(bool(mask.any()))
-    outcome = outcome_of(score, bool(mask.any()), tally.threshold)
+    metrics = tally.measured.add_map(evidence, mask, tally.threshold)
+    score, changed = float(evidence.max()) if row["score"] is None else row["score"], bool(mask.any())
+    tally.measured.add_pair(score, changed)
+    outcome = outcome_of(score, changed, tally.threshold)
     return {"ap": metrics.average_precision, "iou": metrics.iou, "outcome": outcome, "score": score}
 
 
@@ -203,35 +210,24 @@ def _truth_mask(row: dict[str, Any], shape: tuple[int, ...]) -> np.ndarray | Non
     return np.zeros(shape, dtype=bool) if row["change"] == "nochange" else None
 
 
-def _declare(dataset: Dataset, names: RunFields) -> None:
+def _declare(dataset: Dataset, names: RunFields, threshold: float) -> None:
     for name in (names.average_precision, names.iou, names.score):
         dataset.add_sample_field(name, fo.FloatField)
     dataset.add_sample_field(names.outcome, fo.StringField)
+    describe_field(dataset, names.outcome, f"At the threshold {threshold:g}")
+    describe_field(dataset, names.iou, f"Overlap of heatmap and mask at the threshold {threshold:g}")
     gather_fields(dataset, names.heatmap)
 
 
 def _write(dataset: Dataset, names: RunFields, written: dict[str, dict[str, Any]]) -> None:
-    targets = {
-        "ap": names.average_precision,
-        "iou": names.iou,
-        "outcome": names.outcome,
-        "score": names.score,
-    }
+    """Values per sample id; a pair that was not measured loses those of an earlier evaluation."""
+    targets = {"ap": names.average_precision, "iou": names.iou, "outcome": names.outcome}
     for short, name in targets.items():
-        values = {sample_id: _plain(row[short]) for sample_id, row in written.items() if short in row}
-        if values:
-            dataset.set_values(name, values, key_field="id")
-
-
-def _store(samples: Samples, tally: Tally) -> None:
-    key = evaluation_key(tally.heatmap_field)
-    config = samples.init_run(method=METHOD, field=tally.heatmap_field, report=tally.report())
-    samples.register_run(key, config, overwrite=True)
-
-
-def _mean(values: list[float]) -> float:
-    finite = [v for v in values if not math.isnan(v)]
-    return float(np.mean(finite)) if finite else float("nan")
+        values = {sample_id: _plain(row.get(short)) for sample_id, row in written.items()}
+        dataset.clear_sample_field(name)
+        dataset.set_values(name, values, key_field="id")
+    scores = {sample_id: row["score"] for sample_id, row in written.items() if "score" in row}
+    dataset.set_values(names.score, scores, key_field="id")
 
 
 def _plain(value: Any) -> Any:

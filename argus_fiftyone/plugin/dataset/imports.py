@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +22,9 @@ from argus_fiftyone.plugin.dataset.fields import (
     Dataset,
     Samples,
 )
-from argus_fiftyone.plugin.dataset.runs import managed_folder
-from argus_fiftyone.plugin.dataset.slices import AFTER, BEFORE
+from argus_fiftyone.plugin.dataset.folders import managed_folder
+from argus_fiftyone.plugin.dataset.roles import Roles, RolesError, read_roles
+from argus_fiftyone.plugin.dataset.slices import AFTER, BEFORE, slice_names
 from argus_fiftyone.plugin.labels import truth_label
 
 PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
@@ -53,19 +53,22 @@ class ImportReport:
     Attributes:
         imported, total: pairs.
         incomplete: one sentence per pair that was left out, naming the file.
+        roles: what was taken for before and after, where that is not in the source's own words.
     """
 
     total: int
     imported: int = 0
     incomplete: list[str] = field(default_factory=list)
+    roles: str = ""
 
 
 @dataclass
 class PairRows:
-    """Pairs found, and sentences on what could not be paired."""
+    """Pairs found, sentences on what could not be paired, and how before and after were told apart."""
 
     rows: list[PairRow] = field(default_factory=list)
     incomplete: list[str] = field(default_factory=list)
+    roles: str = ""
 
 
 def rows_of_csv(path: str | Path) -> PairRows:
@@ -98,34 +101,72 @@ def rows_of_folders(
     return found
 
 
-def rows_of_flat(samples: Samples, key_field: str, role_field: str, query: str = "") -> PairRows:
-    """Pairs of a flat dataset: two samples with the same value of `key_field`.
+def rows_of_flat(
+    samples: Samples,
+    key_field: str,
+    role_field: str,
+    query: str = "",
+    before_value: Any = None,
+    after_value: Any = None,
+) -> PairRows:
+    """Pairs of a flat dataset, or of all slices of a grouped one: two samples with the same `key_field`.
 
     Args:
-        role_field: says which is which: either the words before and after, or anything
-            that sorts (a date, a number), the smaller being before.
+        role_field: says which is which, by words, dates or numbers that `read_roles` knows.
+        before_value, after_value: the values of `role_field` that mean before and after, where its
+            words do not say so; of two values, the one is enough.
+
+    Raises:
+        ImportPairsError: if the values do not say it and neither does the caller.
     """
-    groups: dict[str, list[fo.Sample]] = {}
-    found = PairRows()
-    for sample in samples:
-        if sample[key_field] is None or sample[role_field] is None:
+    flat = all_slices(samples)
+    roles = roles_of(flat, role_field, before_value, after_value)
+    groups: dict[str, list[tuple[float, fo.Sample]]] = {}
+    found = PairRows(roles=roles.told)
+    for sample, key, role in zip(flat, *flat.values([key_field, role_field]), strict=True):
+        if key is None or role is None:
             found.incomplete.append(f"{sample.filepath}: {key_field} or {role_field} is empty")
+        elif (rank := roles.rank_of(role)) is None:
+            found.incomplete.append(f"{sample.filepath}: {role_field} {role!r} is neither before nor after")
         else:
-            groups.setdefault(str(sample[key_field]), []).append(sample)
+            groups.setdefault(str(key), []).append((rank, sample))
     for key, members in groups.items():
-        if len(members) != 2:
-            found.incomplete.append(f"{key}: needs two pictures with this {key_field}, found {len(members)}")
-            continue
-        old, new = sorted(members, key=lambda s: _rank(s[role_field]))
-        pair = Pair(key, Path(old.filepath), Path(new.filepath), query)
-        found.rows.append(PairRow(pair, before_sample=old, after_sample=new))
+        _pair_up(found, key, members, key_field, query)
     return found
 
 
-def _rank(role: Any) -> tuple[int, Any]:
-    if isinstance(role, str) and role.lower() in (BEFORE, AFTER):
-        return 0, 0 if role.lower() == BEFORE else 1
-    return (1, role) if isinstance(role, (int, float, date, datetime)) else (2, str(role))
+def _pair_up(
+    found: PairRows, key: str, members: list[tuple[float, fo.Sample]], key_field: str, query: str
+) -> None:
+    if len(members) != 2:
+        found.incomplete.append(f"{key}: needs two pictures with this {key_field}, found {len(members)}")
+        return
+    (first, old), (second, new) = sorted(members, key=lambda member: member[0])
+    if first == second:
+        found.incomplete.append(f"{key}: neither of its two pictures is before the other")
+        return
+    pair = Pair(key, Path(old.filepath), Path(new.filepath), query)
+    found.rows.append(PairRow(pair, before_sample=old, after_sample=new))
+
+
+def roles_of(flat: Samples, role_field: str, before_value: Any = None, after_value: Any = None) -> Roles:
+    """How the values of a field are read; see `read_roles`.
+
+    Raises:
+        ImportPairsError: if nobody can tell.
+    """
+    try:
+        return read_roles(flat.distinct(role_field), before_value, after_value)
+    except RolesError as fault:
+        in_python = "in Python: before_value, after_value"
+        raise ImportPairsError(f"field {role_field!r}: {fault} ({in_python})") from None
+
+
+def all_slices(samples: Samples) -> Samples:
+    """A collection as one flat list of samples, whichever slice is active."""
+    if samples.media_type != "group":
+        return samples
+    return samples.select_group_slices(slice_names(samples._root_dataset), _allow_mixed=True)
 
 
 def _pictures(folder: str | Path) -> dict[str, Path]:
@@ -154,6 +195,7 @@ def import_pairs(
         ImportPairsError: if no pair was found, or the name is taken and `overwrite` is off.
     """
     report.incomplete.extend(found.incomplete)
+    report.roles = found.roles
     if not found.rows:
         raise ImportPairsError("no pairs found; " + ("; ".join(found.incomplete[:3]) or "the list is empty"))
     dataset = _new_dataset(name, overwrite)
@@ -161,7 +203,8 @@ def import_pairs(
     for start in range(0, len(found.rows), CHUNK):
         chunk = found.rows[start : start + CHUNK]
         dataset.add_samples(list(_samples_of(chunk, report, folder)), dynamic=True)
-        dataset.info["argus_import"] = {"imported": report.imported, "incomplete": report.incomplete[:1000]}
+        told = {"imported": report.imported, "incomplete": report.incomplete[:1000], "roles": report.roles}
+        dataset.info["argus_import"] = told
         dataset.save()
         yield dataset
 
@@ -203,12 +246,18 @@ def _samples_of(rows: Sequence[PairRow], report: ImportReport, folder: Path) -> 
 def _sample(row: PairRow, side: str, group: fo.Group) -> fo.Sample:
     source = row.before_sample if side == BEFORE else row.after_sample
     path = (row.pair.before if side == BEFORE else row.pair.after).absolute()
-    sample = source.copy() if source is not None else fo.Sample(filepath=str(path))
+    sample = _ungrouped(source) if source is not None else fo.Sample(filepath=str(path))
     sample["group"] = group.element(side)
     sample[PAIR_ID] = row.pair.id
     for name, value in row.extra.items():
         sample[name] = value
     return sample
+
+
+def _ungrouped(source: fo.Sample) -> fo.Sample:
+    """A copy without its place in the groups of the dataset it comes from."""
+    groups = [name for name in source.field_names if isinstance(source[name], fo.Group)]
+    return source.copy(omit_fields=groups) if groups else source.copy()
 
 
 def _field_of(sample: fo.Sample | None, name: str) -> Any:

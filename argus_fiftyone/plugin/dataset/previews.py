@@ -87,10 +87,13 @@ def _strip(name: str, before: np.ndarray, after: np.ndarray, found: Any, setting
 
 
 def seconds_per_pair(dataset: Dataset, settings: Settings) -> float | None:
-    """What a pair took in the newest run of the same encoder and resolution; None without one."""
+    """What a pair took in the newest run of the same method, encoder and resolution; None without one."""
     for key in reversed(list_runs(dataset)):
         record = run_record(dataset, key)
-        same = all(record["settings"][name] == getattr(settings, name) for name in ("encoder", "resolution"))
+        known = Settings.from_record(record["settings"])
+        same = all(
+            getattr(known, name) == getattr(settings, name) for name in ("method", "encoder", "resolution")
+        )
         if same and record["pairs"]:
             return float(record["seconds"]) / record["pairs"]
     return None

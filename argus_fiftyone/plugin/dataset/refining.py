@@ -25,20 +25,10 @@ from argus_fiftyone.plugin.dataset.runs import list_runs, run_record
 from argus_fiftyone.plugin.dataset.slices import after_slice, pairs_in
 from argus_fiftyone.plugin.labels import decision_on
 from argus_fiftyone.settings import Settings
+from argus_fiftyone.text.prompts import CONTRASTS
 from argus_fiftyone.text.query import Query, parse_query
 
 REFINEMENTS = "argus_refinements"
-
-CONTRASTS = (
-    "a cast shadow",
-    "a bright reflection",
-    "dust or dirt",
-    "a change of lighting",
-    "a blurred picture",
-    "the edge of an object",
-    "a fine texture",
-)
-"""Prompts of what false alarms usually are, on offer but off until decisions ask for them."""
 
 OFF = -2.0
 
@@ -152,7 +142,7 @@ def _commonest(decided: list[_Decided]) -> str:
 def _settings(dataset: Dataset, heatmap_field: str) -> Settings:
     for record in (run_record(dataset, key) for key in list_runs(dataset)):
         if heatmap_field in record["bases"]:
-            return Settings(**record["settings"])
+            return Settings.from_record(record["settings"])
     return Settings()
 
 

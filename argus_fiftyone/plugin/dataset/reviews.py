@@ -8,9 +8,10 @@ from typing import Any
 import fiftyone as fo
 from fiftyone import ViewField as F
 
+from argus_fiftyone.plugin.dataset.appearance import gather_fields
 from argus_fiftyone.plugin.dataset.fields import Dataset, RunFields, Samples
 from argus_fiftyone.plugin.dataset.runs import run_record
-from argus_fiftyone.plugin.dataset.slices import AFTER, check_paired, facing_after, groups_of
+from argus_fiftyone.plugin.dataset.slices import after_slice, check_paired, facing_after, groups_of
 from argus_fiftyone.plugin.labels import DECISIONS
 
 
@@ -22,16 +23,20 @@ def review_pairs(dataset: Dataset, field: str, sample_ids: Sequence[str], decisi
     """Set or (with None) withdraw the decision on pairs; returns how many.
 
     Args:
-        field: the heatmap field; the decision goes to <field>_review.
+        field: the heatmap field; the decision goes to <field>_review, and to <field>_own_review
+            as one that was made on the pair itself and does not follow from its regions.
         sample_ids: of either slice; the decision is kept on the after sample.
+
+    Raises:
+        DecisionError: if none of the samples is in the dataset (any more).
     """
     _check(decision)
     check_paired(dataset)
-    review = RunFields.of(field).review
-    if not dataset.has_sample_field(review):
-        dataset.add_sample_field(review, fo.StringField)
+    names = RunFields.of(field)
     after_ids = _after_ids(dataset, sample_ids)
-    dataset.set_values(review, dict.fromkeys(after_ids, decision), key_field="id")
+    _declare(dataset, names)
+    for name in (names.own_review, names.review):
+        dataset.set_values(name, dict.fromkeys(after_ids, decision), key_field="id")
     return len(after_ids)
 
 
@@ -44,46 +49,90 @@ def review_regions(
 ) -> int:
     """Tag regions with a decision in place of an earlier one; None withdraws; returns how many.
 
-    The pairs follow, so that nobody decides twice: one confirmed region confirms its pair;
-    where all regions are rejected, an undecided pair is rejected.
+    The pairs follow, see `pair_decision`, so that nobody decides twice.
 
     Args:
         after_ids: the samples that hold them, where known: the database then looks at
             those instead of searching all, seconds on a large dataset.
+
+    Raises:
+        DecisionError: if the dataset has no such regions (any more).
     """
     _check(decision)
     regions = RunFields.of(field).regions
     if not dataset.has_sample_field(regions):
         raise DecisionError(f"{dataset.name!r} has no field {regions!r}: compute or threshold heatmaps first")
-    where = dataset.select_group_slices(AFTER)
+    where = after_slice(dataset)
     where = where if after_ids is None else where.select(list(after_ids))
     chosen = where.select_labels(ids=list(label_ids), fields=regions)
     found = chosen.count(f"{regions}.detections")
-    chosen.untag_labels(list(DECISIONS), label_fields=regions)
-    if decision:
-        chosen.tag_labels(decision, label_fields=regions)
-    _let_pairs_follow(dataset, RunFields.of(field), [str(i) for i in chosen.values("id")], decision)
+    if not found:
+        raise DecisionError(f"{regions!r} no longer has these regions: show the pair again, then decide")
+    _decide_on_regions(dataset, RunFields.of(field), chosen, decision)
     return found
 
 
-def _let_pairs_follow(dataset: Dataset, names: RunFields, after_ids: list[str], decision: str | None) -> None:
-    if decision not in ("confirmed", "rejected"):
-        return
-    if not dataset.has_sample_field(names.review):
-        dataset.add_sample_field(names.review, fo.StringField)
-    view = dataset.select_group_slices(AFTER).select(after_ids)
-    rows = zip(*view.values(["id", names.review, f"{names.regions}.detections.tags"]), strict=True)
-    followed = {str(i): pair_decision(review, tags or []) for i, review, tags in rows}
+def _decide_on_regions(dataset: Dataset, names: RunFields, chosen: Any, decision: str | None) -> None:
+    _declare(dataset, names)
+    # the whole pairs: the selection hides their other regions
+    pairs = after_slice(dataset).select([str(i) for i in chosen.values("id")])
+    tags = f"{names.regions}.detections.tags"
+    before = pairs.values(["id", names.review, names.own_review, tags])
+    own = [own_decision(*row) for row in zip(*before[1:], strict=True)]
+    chosen.untag_labels(list(DECISIONS), label_fields=names.regions)
+    if decision:
+        chosen.tag_labels(decision, label_fields=names.regions)
+    rows = zip(before[0], own, before[1], pairs.values(tags), strict=True)
+    followed = {str(i): pair_decision(mine, review, now, decision) for i, mine, review, now in rows}
     dataset.set_values(names.review, followed, key_field="id")
 
 
-def pair_decision(review: str | None, tags_of_regions: Sequence[Sequence[str]]) -> str | None:
-    """What is decided on a pair, given what was and the tags of its regions; app/src/pair.ts has the same."""
+def _declare(dataset: Dataset, names: RunFields) -> None:
+    """The two fields of decisions; a run computed by an earlier version, or another tool's, has none."""
+    missing = [name for name in (names.review, names.own_review) if not dataset.has_sample_field(name)]
+    for name in missing:
+        dataset.add_sample_field(name, fo.StringField)
+    if missing:
+        gather_fields(dataset, names.heatmap)
+
+
+def decision_of_regions(tags_of_regions: Sequence[Sequence[str]] | None) -> str | None:
+    """What the tags of a pair's regions say of the pair: one confirmed confirms, all rejected reject."""
+    tags_of_regions = tags_of_regions or []
     if any("confirmed" in tags for tags in tags_of_regions):
         return "confirmed"
-    if not review and tags_of_regions and all("rejected" in tags for tags in tags_of_regions):
-        return "rejected"
-    return review
+    rejected = tags_of_regions and all("rejected" in tags for tags in tags_of_regions)
+    return "rejected" if rejected else None
+
+
+def own_decision(
+    review: str | None, own: str | None, tags_of_regions: Sequence[Sequence[str]] | None
+) -> str | None:
+    """What a person decided on the pair itself: as kept, or a stored one that its regions do not explain."""
+    return own or (review if review != decision_of_regions(tags_of_regions) else None)
+
+
+def pair_decision(
+    own: str | None,
+    review: str | None,
+    tags_of_regions: Sequence[Sequence[str]] | None,
+    latest: str | None,
+) -> str | None:
+    """What holds for a pair after a decision on one of its regions; app/src/pair.ts has the same.
+
+    A pair that nobody decided on itself follows its regions, back as well. A person's own decision
+    on the pair stays, except that a region confirmed later confirms the pair for as long as it is.
+
+    Args:
+        own: see `own_decision`.
+        review: what held for the pair so far.
+        tags_of_regions: with the latest decision.
+        latest: that decision; None where one was withdrawn.
+    """
+    of_regions = decision_of_regions(tags_of_regions)
+    if own is None or latest == "confirmed":
+        return of_regions
+    return review if of_regions == "confirmed" else own
 
 
 def _check(decision: str | None) -> None:
@@ -92,7 +141,7 @@ def _check(decision: str | None) -> None:
 
 
 def _after_ids(dataset: Dataset, sample_ids: Sequence[str]) -> list[str]:
-    after_ids = [str(i) for i in groups_of(dataset, sample_ids).select_group_slices(AFTER).values("id")]
+    after_ids = [str(i) for i in after_slice(groups_of(dataset, sample_ids)).values("id")]
     if not after_ids:
         raise DecisionError(
             f"none of the {len(sample_ids)} samples is in {dataset.name!r}: select pairs in the grid"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from argus_fiftyone.plugin.dataset.computing import Progress, compute_heatmaps
 from argus_fiftyone.plugin.dataset.fields import PAIR_ID, Samples
 from argus_fiftyone.plugin.dataset.slices import check_paired, facing_after
 from argus_fiftyone.runs.files import RunFiles, RunFilesError
+from argus_fiftyone.settings import Settings
 
 
 @dataclass
@@ -51,8 +52,9 @@ def import_run(
             "import the same list with import_pairs first"
         )
 
-    def stored(pairs: Any, *_: Any) -> Iterator[Any]:
-        return run.outcomes(pairs)
+    def stored(pairs: Any, encoder: Any, settings: Settings, *_: Any) -> Iterator[Any]:
+        asked = {**run.record["settings"], "threshold": settings.threshold}
+        return replace(run, record={**run.record, "settings": asked}).outcomes(pairs)
 
     encoder = Named(run.record["encoder"], run.record.get("note", ""))
     yield from compute_heatmaps(

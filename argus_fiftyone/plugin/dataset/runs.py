@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,13 +10,8 @@ import fiftyone as fo
 
 from argus_fiftyone import __version__
 from argus_fiftyone.plugin.dataset.appearance import colour_fields, drop_run, gather_fields
-from argus_fiftyone.plugin.dataset.evaluations import (
-    delete_evaluations,
-    delete_views,
-    register_evaluations,
-    save_views,
-)
 from argus_fiftyone.plugin.dataset.fields import (
+    RUN_METHOD,
     Dataset,
     RunFields,
     RunKeyError,
@@ -27,18 +20,18 @@ from argus_fiftyone.plugin.dataset.fields import (
     check_key,
     evaluation_key,
 )
+from argus_fiftyone.plugin.dataset.folders import delete_folder, is_own, make_run_folder
+from argus_fiftyone.plugin.dataset.model_evaluations import (
+    delete_evaluations,
+    delete_views,
+    register_evaluations,
+    renew_outcomes,
+    save_views,
+)
 from argus_fiftyone.plugin.dataset.slices import facing_after
 from argus_fiftyone.settings import Settings
 
-METHOD = "argus_change_heatmaps"
 FOREIGN_THRESHOLDS = "argus_thresholds"
-OWNED = ".argus-run"
-"""Marks a folder that Argus made for one run, and may therefore delete with it."""
-
-
-def managed_folder(dataset: Dataset, name: str) -> Path:
-    """A folder of Argus' own for files that belong to a dataset."""
-    return Path(str(fo.config.default_dataset_dir)).expanduser() / "argus" / dataset.name / name
 
 
 def start_run(
@@ -51,17 +44,18 @@ def start_run(
 ) -> dict[str, Any]:
     """Register a run as running, with a fresh folder; returns its record."""
     dataset = samples._root_dataset
-    folder = managed_folder(dataset, f"{check_key(key)}-{uuid.uuid4().hex[:8]}")
-    folder.mkdir(parents=True)
-    (folder / OWNED).write_text(f"Heatmaps of run {key}; removed by delete_change_run.\n", encoding="utf-8")
+    folder = make_run_folder(dataset, key)
     record = {
         "settings": settings.as_record(),
         "queries": list(queries or []),
         "refined": list(refined),
         "encoder": encoder,
+        "method": settings.method,
         "threshold": settings.threshold,
         "thresholds": dict.fromkeys(bases(key, queries), settings.threshold),
+        "applying": {},
         "folder": str(folder),
+        "read_folders": [],
         "bases": bases(key, queries),
         "versions": {"argus": __version__, "fiftyone": fo.__version__},
         "status": "running",
@@ -69,7 +63,7 @@ def start_run(
         "failed": 0,
         "seconds": 0.0,
     }
-    config = samples.init_run(method=METHOD, **record)
+    config = samples.init_run(method=RUN_METHOD, **record)
     samples.register_run(key, config, overwrite=True)
     return record
 
@@ -87,7 +81,8 @@ def run_record(dataset: Dataset, key: str) -> dict[str, Any]:
         )
     info = dataset.get_run_info(key)
     record = {name: value for name, value in vars(info.config).items() if not name.startswith("_")}
-    return {**record, "key": key, "timestamp": info.timestamp}
+    # Runs of 0.1.0 name no method: there was one.
+    return {"method": Settings.method, **record, "key": key, "timestamp": info.timestamp}
 
 
 def update_run(dataset: Dataset, key: str, **changes: Any) -> None:
@@ -98,9 +93,25 @@ def update_run(dataset: Dataset, key: str, **changes: Any) -> None:
     dataset.update_run_config(key, config)
 
 
+def own_folder(dataset: Dataset, key: str) -> Path:
+    """Where a run's new files go: its folder, if that is this dataset's own.
+
+    In a clone or a re-imported export the record names the folder of the original. Then the
+    run gets a new one, and the stored labels go on reading from the old, which is never
+    written to nor deleted from here.
+    """
+    record = run_record(dataset, key)
+    folder = Path(record["folder"])
+    if is_own(dataset, folder):
+        return folder
+    fresh, read = make_run_folder(dataset, key), record.get("read_folders") or []
+    update_run(dataset, key, folder=str(fresh), read_folders=[*read, str(folder)])
+    return fresh
+
+
 def list_runs(dataset: Dataset) -> list[str]:
     """Keys of the dataset's Argus runs, oldest first."""
-    keys = [str(key) for key in dataset.list_runs(method=METHOD)]  # by name
+    keys = [str(key) for key in dataset.list_runs(method=RUN_METHOD)]  # by name
     return sorted(keys, key=lambda key: dataset.get_run_info(key).timestamp)
 
 
@@ -118,12 +129,40 @@ def threshold_of(dataset: Dataset, field: str) -> float:
     return float(dataset.info.get(FOREIGN_THRESHOLDS, {}).get(field, Settings.threshold))
 
 
-def set_threshold(dataset: Dataset, field: str, threshold: float) -> None:
-    """Remember the threshold applied to a heatmap field."""
+def begin_threshold(dataset: Dataset, field: str, threshold: float) -> None:
+    """Note in a run's record that a threshold is being applied; `set_threshold` says that it has been.
+
+    A record that keeps the note was interrupted: some pairs stand at another threshold than it says.
+    """
     for key in list_runs(dataset):
         record = run_record(dataset, key)
         if field in record["bases"]:
-            update_run(dataset, key, thresholds={**record["thresholds"], field: threshold})
+            update_run(dataset, key, applying={**_applying(record), field: threshold})
+
+
+def _applying(record: dict[str, Any]) -> dict[str, float]:
+    return dict(record.get("applying") or {})
+
+
+def thresholds_told(record: dict[str, Any]) -> str:
+    """The thresholds of a run for people, with those that were applied to a part of it only."""
+    halfway = _applying(record)
+    return ", ".join(
+        f"{value:g} ({halfway[base]:g} was interrupted and stands in a part of the pairs: apply one again)"
+        if base in halfway
+        else f"{value:g}"
+        for base, value in record["thresholds"].items()
+    )
+
+
+def set_threshold(dataset: Dataset, field: str, threshold: float) -> None:
+    """Remember the threshold applied to a heatmap field; outcomes of an evaluation follow."""
+    renew_outcomes(dataset, field, threshold_of(dataset, field), threshold)
+    for key in list_runs(dataset):
+        record = run_record(dataset, key)
+        if field in record["bases"]:
+            applying = {name: value for name, value in _applying(record).items() if name != field}
+            update_run(dataset, key, thresholds={**record["thresholds"], field: threshold}, applying=applying)
             return
     dataset.info[FOREIGN_THRESHOLDS] = {**dataset.info.get(FOREIGN_THRESHOLDS, {}), field: threshold}
     dataset.save()
@@ -165,7 +204,9 @@ def rename_run(dataset: Dataset, key: str, new_key: str) -> None:
     }
     dataset.rename_run(key, new_key)
     thresholds = {new: record["thresholds"][old] for old, new in zip(record["bases"], new_bases, strict=True)}
-    update_run(dataset, new_key, bases=new_bases, thresholds=thresholds)
+    renamed = dict(zip(record["bases"], new_bases, strict=True))
+    applying = {renamed[old]: value for old, value in _applying(record).items()}
+    update_run(dataset, new_key, bases=new_bases, thresholds=thresholds, applying=applying)
     for old, new in zip(record["bases"], new_bases, strict=True):
         drop_run(dataset, old)
         colour_fields(dataset, new)
@@ -174,11 +215,15 @@ def rename_run(dataset: Dataset, key: str, new_key: str) -> None:
 
 
 def _rename_evaluation(dataset: Dataset, old: str, new: str) -> None:
-    """The report moves along; FiftyOne's own evaluations and the views are made anew."""
-    if dataset.has_run(evaluation_key(old)):
-        dataset.rename_run(evaluation_key(old), evaluation_key(new))
+    """The reports move along; FiftyOne's own evaluations and the views are made anew."""
+    for part in (False, True):
+        if dataset.has_run(evaluation_key(old, part)):
+            moved = evaluation_key(new, part)
+            dataset.rename_run(evaluation_key(old, part), moved)
+            report = dataset.get_run_info(moved).config.report
+            update_run(dataset, moved, field=new, report={**report, "field": new})
+    if dataset.has_run(evaluation_key(new)):
         report = dataset.get_run_info(evaluation_key(new)).config.report
-        update_run(dataset, evaluation_key(new), field=new, report={**report, "field": new})
         delete_views(dataset, old)
         delete_evaluations(dataset, old)
         register_evaluations(dataset, new, report["truth"])
@@ -186,7 +231,10 @@ def _rename_evaluation(dataset: Dataset, old: str, new: str) -> None:
 
 
 def delete_run(dataset: Dataset, key: str) -> int:
-    """Remove a run's record, fields, decisions and files; returns how many files went."""
+    """Remove a run's record, fields, decisions and files; returns how many files went.
+
+    Files that belong to another dataset, or that another one still shows, stay.
+    """
     record = run_record(dataset, key)
     names = [name for base in record["bases"] for name in RunFields.of(base).all()]
     for base in record["bases"]:
@@ -198,16 +246,7 @@ def delete_run(dataset: Dataset, key: str) -> int:
     if present:
         dataset.delete_sample_fields(present)
     dataset.delete_run(key)
-    for evaluation in map(evaluation_key, record["bases"]):
+    for evaluation in (evaluation_key(base, part) for base in record["bases"] for part in (False, True)):
         if dataset.has_run(evaluation):
             dataset.delete_run(evaluation)
-    return delete_folder(Path(record["folder"]))
-
-
-def delete_folder(folder: Path) -> int:
-    """Delete a run's folder if it is marked as Argus' own; returns how many files went."""
-    if not (folder / OWNED).is_file():
-        return 0
-    count = sum(1 for path in folder.iterdir() if path.name != OWNED)
-    shutil.rmtree(folder)
-    return count
+    return delete_folder(dataset, Path(record["folder"]))

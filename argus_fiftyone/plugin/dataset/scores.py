@@ -13,14 +13,14 @@ from typing import Any
 import fiftyone as fo
 from fiftyone import ViewField as F
 
-from argus_fiftyone.plugin.dataset.fields import CHANGE, Dataset, RunFields, Samples
+from argus_fiftyone.plugin.dataset.fields import Dataset, RunFields, Samples
 from argus_fiftyone.plugin.dataset.runs import list_runs, run_queries, run_record, threshold_of
 from argus_fiftyone.plugin.dataset.slices import after_slice
+from argus_fiftyone.plugin.dataset.truths import TRUTHS, known_truth
 from argus_fiftyone.plugin.labels import DECISIONS
 
 BINS = 1000
 POINTS = 200
-TRUTHS = ("", "change", "nochange")
 REVIEWS = ("", *DECISIONS)
 
 
@@ -67,11 +67,16 @@ def choices(dataset: Dataset) -> list[Choice]:
 
 @dataclass(frozen=True)
 class Count:
-    """So many pairs have a score in [bin, bin + 1) / BINS, this truth and this decision ("" = none)."""
+    """So many pairs have a score in [bin, bin + 1) / BINS, this truth and this decision ("" = none).
+
+    Attributes:
+        flagged: whether their scores reach the threshold that was counted at, which may lie within a bin.
+    """
 
     bin: int
     truth: str
     review: str
+    flagged: bool
     count: int
 
 
@@ -84,15 +89,22 @@ class Counts:
 
 
 FAILED, NEITHER = -2, -1
+KINDS = 32
+"""Two sides of the threshold × four places for the truth × four for the decision."""
 
 
-def count_scores(samples: Samples, base: str) -> Counts:
-    """The pairs counted per bin, truth and decision, in one aggregation."""
+def count_scores(samples: Samples, base: str, threshold: float) -> Counts:
+    """The pairs counted per bin, truth, decision and side of a threshold, in one aggregation.
+
+    Any sum over bins is what `match(score >= edge)` finds, and any sum over `flagged` what it
+    finds at the threshold: the comparisons are the database's own, nothing is rounded.
+    """
     names = RunFields.of(base)
     flat = after_slice(samples)
-    # 1e-9: a score written as 0.57 is 569.999… thousandths in binary, and belongs to bin 570
-    scaled = (F(names.score) * BINS + 1e-9).floor()
-    code = scaled * 16 + _position(flat, CHANGE, TRUTHS) * 4 + _position(flat, names.review, REVIEWS)
+    score = F(names.score)
+    kind = (score >= threshold).if_else(16, 0)
+    kind = kind + known_truth(flat, base) * 4 + _position(flat, names.review, REVIEWS)
+    code = _bin_of(score) * KINDS + kind
     unscored: Any = NEITHER
     if flat.has_sample_field(names.error):
         unscored = (F(names.error) != None).if_else(FAILED, NEITHER)  # noqa: E711 - for the database
@@ -101,6 +113,16 @@ def count_scores(samples: Samples, base: str) -> Counts:
     failed = codes.pop(FAILED, 0)
     codes.pop(NEITHER, 0)
     return Counts([_decoded(key, count) for key, count in codes.items()], failed)
+
+
+def _bin_of(score: Any) -> Any:
+    """The last bin whose lower edge the score reaches.
+
+    The nearest edge is compared as it is written, bin / BINS: multiplied out, a score of 0.57
+    is 569.999… thousandths in binary.
+    """
+    nearest = (score * BINS).round()
+    return nearest - (score < nearest / BINS).if_else(1, 0)
 
 
 def _position(samples: Samples, field: str, values: Sequence[str]) -> Any:
@@ -113,7 +135,8 @@ def _position(samples: Samples, field: str, values: Sequence[str]) -> Any:
 
 
 def _decoded(code: int, count: int) -> Count:
-    return Count(min(code // 16, BINS), TRUTHS[code // 4 % 4], REVIEWS[code % 4], count)
+    flagged = code // 16 % 2 == 1
+    return Count(min(code // KINDS, BINS), TRUTHS[code // 4 % 4], REVIEWS[code % 4], flagged, count)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Grouped samples → pairs: who belongs together, and which groups are not whole."""
+"""Grouped samples → pairs: which slices are before and after, who belongs together, what is not whole."""
 
 from __future__ import annotations
 
@@ -8,13 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from argus_fiftyone.io.pair_list import Pair
-from argus_fiftyone.plugin.dataset.fields import PAIR_ID, QUERY, Dataset, Samples
+from argus_fiftyone.plugin.dataset.fields import PAIR_ID, QUERY, RUN_METHOD, Dataset, Samples
+from argus_fiftyone.plugin.dataset.roles import RolesError, read_roles
 
 BEFORE, AFTER = "before", "after"
+"""The slices of the datasets that Argus makes; those of others may have any names, see `pair_slices`."""
+SLICES = "argus_slices"
+"""Where a dataset keeps, in its info, what a person said of its slices: {"before": name, "after": name}."""
 
 
 class NotPairedError(ValueError):
     """A dataset is not made of before/after groups; the message says how to make it so."""
+
+
+class UnmappedSlicesError(NotPairedError):
+    """A dataset has groups, and nobody said yet which slices are before and after."""
 
 
 @dataclass(frozen=True)
@@ -52,31 +60,95 @@ def pairs_in(samples: Samples) -> Pairing:
     dataset = check_paired(samples)
     order = _group_ids(samples)
     whole = samples is dataset or (samples.media_type == "group" and not samples._stages)
-    before, after = (_slice_rows(dataset, name, None if whole else order) for name in (BEFORE, AFTER))
+    before, after = (_slice_rows(dataset, name, None if whole else order) for name in pair_slices(dataset))
     if whole:
         order = list(dict.fromkeys([*order, *before, *after]))
     return _join(order, before, after)
 
 
 def check_paired(samples: Samples) -> Dataset:
-    """The dataset behind a collection, if it has before and after slices."""
+    """The dataset behind a collection, if it is known which of its slices are before and after."""
     dataset = samples._root_dataset
-    slices = dataset.group_slices if dataset.media_type == "group" else []
-    missing = [name for name in (BEFORE, AFTER) if name not in (slices or [])]
-    if missing:
-        have = ", ".join(slices or []) or "no group slices"
-        raise NotPairedError(
-            f"dataset {dataset.name!r} needs the group slices before and after, and has {have}: "
-            "make one with the operator import_pairs"
-        )
+    pair_slices(dataset)
     return dataset
+
+
+def pair_slices(dataset: Dataset) -> tuple[str, str]:
+    """Names of a dataset's before and after slices.
+
+    What a person said by `map_slices` comes first; otherwise the names say it themselves, as in
+    before and after, old and new, t0 and t1.
+
+    Raises:
+        UnmappedSlicesError: if they do not.
+        NotPairedError: if there are no two slices.
+    """
+    have = slice_names(dataset)
+    said = dataset.info.get(SLICES) or {}
+    if said.get(BEFORE) in have and said.get(AFTER) in have:
+        return said[BEFORE], said[AFTER]
+    if BEFORE in have and AFTER in have:
+        return BEFORE, AFTER
+    if len(have) < 2:
+        raise NotPairedError(
+            f"dataset {dataset.name!r} needs the group slices before and after, and has "
+            f"{', '.join(have) or 'no group slices'}: make one with the operator import_pairs"
+        )
+    return _named_slices(dataset, have)
+
+
+def _named_slices(dataset: Dataset, have: list[str]) -> tuple[str, str]:
+    try:
+        ranks = read_roles(have).ranks
+    except RolesError:
+        ranks = {}
+    if len(ranks) != 2:
+        raise UnmappedSlicesError(
+            f"dataset {dataset.name!r} has the group slices {', '.join(have)}: say which one is before and "
+            "which after, in the form of Compute change heatmaps or Import before/after pairs (in Python: "
+            "before_slice and after_slice)"
+        )
+    old, new = sorted(ranks, key=ranks.__getitem__)
+    return old, new
+
+
+def slice_names(dataset: Dataset) -> list[str]:
+    """The slices of a dataset's groups; none where it has no groups."""
+    return list(dataset.group_slices or []) if dataset.media_type == "group" else []
+
+
+def map_slices(dataset: Dataset, before: str, after: str) -> None:
+    """Say which slices of a dataset's groups are before and after; it is kept with the dataset.
+
+    Raises:
+        NotPairedError: if they are no two slices of it, or Argus' runs lie on others.
+    """
+    have = slice_names(dataset)
+    if before == after or before not in have or after not in have:
+        raise NotPairedError(
+            f"{before!r} and {after!r} are not two slices of {dataset.name!r}, which has "
+            f"{', '.join(have) or 'no groups'}"
+        )
+    runs = dataset.list_runs(method=RUN_METHOD)
+    if runs and pair_slices(dataset) != (before, after):
+        raise NotPairedError(
+            f"{dataset.name!r} has the runs {', '.join(runs)} with {' and '.join(pair_slices(dataset))} as "
+            "before and after: delete them before the slices get another meaning"
+        )
+    dataset.info[SLICES] = {BEFORE: before, AFTER: after}
+    dataset.save()
 
 
 def after_slice(samples: Samples) -> Samples:
     """The after samples of a grouped collection, as a flat view in the same order."""
     if samples.media_type == "group":
-        return samples.select_group_slices(AFTER)
+        return samples.select_group_slices(after_name(samples))
     return samples
+
+
+def after_name(samples: Samples) -> str:
+    """What the after slice of a grouped collection is called."""
+    return pair_slices(samples._root_dataset)[1]
 
 
 def facing_after(samples: Samples) -> Any:
@@ -87,7 +159,7 @@ def facing_after(samples: Samples) -> Any:
     """
     view = samples.view()
     if view.media_type == "group":
-        view.group_slice = AFTER
+        view.group_slice = after_name(samples)
     return view
 
 

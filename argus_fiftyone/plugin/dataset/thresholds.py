@@ -13,11 +13,19 @@ from argus_fiftyone.engine.regions import Region, find_regions
 from argus_fiftyone.io.images import ImageError
 from argus_fiftyone.plugin.dataset.computing import Progress
 from argus_fiftyone.plugin.dataset.fields import MASK_TARGETS, QUERY, Dataset, RunFields, Samples
-from argus_fiftyone.plugin.dataset.runs import list_runs, managed_folder, run_record, set_threshold
+from argus_fiftyone.plugin.dataset.folders import managed_folder
+from argus_fiftyone.plugin.dataset.runs import (
+    begin_threshold,
+    list_runs,
+    own_folder,
+    run_record,
+    set_threshold,
+)
 from argus_fiftyone.plugin.dataset.slices import after_slice
 from argus_fiftyone.plugin.dataset.writing import declare_segmentation
 from argus_fiftyone.plugin.labels import (
     Label,
+    SignLostError,
     carry_decisions,
     label_fields,
     read_heatmap,
@@ -25,27 +33,31 @@ from argus_fiftyone.plugin.labels import (
     to_detections,
     write_segmentation,
 )
+from argus_fiftyone.runs.files import changed_share
+from argus_fiftyone.settings import check
 
 CHUNK = 50
 
 
 def threshold_heatmaps(samples: Samples, field: str, threshold: float) -> Iterator[Progress]:
-    """Find regions and masks of a heatmap field at a threshold in (0, 1], where it has heatmaps.
+    """Find regions and masks of a heatmap field at a threshold in (0, 1], wherever it has heatmaps.
 
     Any fo.Heatmap field goes, Argus' own or another tool's. Writes <field>_regions and
-    <field>_segmentation, and remembers the threshold when no heatmap of the dataset is
-    left out. Scores stay: they do not depend on the threshold.
+    <field>_segmentation, and remembers the threshold. Scores stay: they do not depend on it.
+    A view stands for its whole dataset: a field has one threshold, so one part of it at
+    another would be counted, listed and drawn by the wrong one.
 
     Raises:
         ValueError: if the threshold is out of range or the dataset has no such heatmaps.
+        SignLostError: if the direction of the changes cannot be told; regions stay as they are.
     """
     dataset = samples._root_dataset
-    check_threshold(threshold)
+    check("threshold", threshold)
     _check_heatmaps(dataset, field)
     folder, query = _home(dataset, field)
-    yield from _threshold_field(samples, RunFields.of(field), threshold, folder, query)
-    if after_slice(samples).exists(field).count() == after_slice(dataset).exists(field).count():
-        set_threshold(dataset, field, threshold)
+    begin_threshold(dataset, field, threshold)
+    yield from _threshold_field(dataset, RunFields.of(field), threshold, folder, query)
+    set_threshold(dataset, field, threshold)
 
 
 def threshold_run(samples: Samples, key: str, threshold: float) -> Iterator[Progress]:
@@ -59,7 +71,7 @@ def _home(dataset: Dataset, field: str) -> tuple[Path, str | None]:
     for record in (run_record(dataset, key) for key in list_runs(dataset)):
         if field in record["bases"]:
             queries = dict(zip(record["bases"], record["queries"] or [None], strict=True))
-            return Path(record["folder"]), queries[field]
+            return own_folder(dataset, record["key"]), queries[field]
     return managed_folder(dataset, f"{field}_segmentation"), field
 
 
@@ -70,19 +82,12 @@ def _check_heatmaps(dataset: Dataset, field: str) -> None:
         )
 
 
-def check_threshold(threshold: float) -> None:
-    """Raise unless it lies in (0, 1]."""
-    if not 0 < threshold <= 1:
-        raise ValueError(f"threshold must be above 0 and at most 1, got {threshold}")
-
-
 def _threshold_field(
-    samples: Samples, names: RunFields, threshold: float, folder: Path, query: str | None
+    dataset: Dataset, names: RunFields, threshold: float, folder: Path, query: str | None
 ) -> Iterator[Progress]:
-    dataset = samples._root_dataset
     declare_segmentation(dataset, names.segmentation, MASK_TARGETS)
     dataset.add_sample_field(names.regions, fo.EmbeddedDocumentField, embedded_doc_type=fo.Detections)
-    view = after_slice(samples).exists(names.heatmap)
+    view = after_slice(dataset).exists(names.heatmap)
     ids, failed = view.values("id"), 0
     for start in range(0, len(ids), CHUNK):
         chunk = view.select(ids[start : start + CHUNK])
@@ -90,6 +95,8 @@ def _threshold_field(
         for row in _rows(chunk, names):
             try:
                 regions, mask = _at(row, threshold)
+            except SignLostError as fault:
+                raise SignLostError(f"{names.heatmap}: {fault}") from None
             except ImageError:
                 failed += 1
                 continue
@@ -111,16 +118,12 @@ def _rows(view: Any, names: RunFields) -> Iterator[dict[str, Any]]:
 
 def _at(row: dict[str, Any], threshold: float) -> tuple[list[Region], np.ndarray]:
     heatmap = read_heatmap(row["heatmap"])
-    regions = find_regions(heatmap, _changed_share(row["regions"], heatmap.shape), threshold)
+    share = changed_share(_changed_boxes(row["regions"]), heatmap.shape)
+    regions = find_regions(heatmap, share, threshold)
     return regions, region_mask(regions, heatmap.shape)
 
 
-def _changed_share(regions: Label | None, shape: tuple[int, ...]) -> np.ndarray:
-    """1 where a stored region said "changed" and not "appeared", so that new regions agree with it."""
-    share = np.zeros(shape, dtype=np.float32)
-    for region in regions.detections if regions else []:
-        if region.has_field("direction") and region.direction == "changed":
-            left, top, width, height = region.bounding_box
-            rows = slice(int(top * shape[0]), int(np.ceil((top + height) * shape[0])))
-            share[rows, int(left * shape[1]) : int(np.ceil((left + width) * shape[1]))] = 1
-    return share
+def _changed_boxes(regions: Label | None) -> list[list[float]]:
+    """Where a stored region said "changed" and not "appeared", so that new regions agree with it."""
+    stored = regions.detections if regions else []
+    return [r.bounding_box for r in stored if r.has_field("direction") and r.direction == "changed"]

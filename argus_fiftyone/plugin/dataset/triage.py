@@ -13,8 +13,9 @@ from bson import ObjectId
 from fiftyone import ViewField as F
 from fiftyone.core.expressions import ViewExpression
 
-from argus_fiftyone.plugin.dataset.fields import CHANGE, PAIR_ID, QUERY, RunFields, Samples
-from argus_fiftyone.plugin.dataset.slices import AFTER, after_slice
+from argus_fiftyone.plugin.dataset.fields import PAIR_ID, QUERY, RunFields, Samples
+from argus_fiftyone.plugin.dataset.slices import after_slice
+from argus_fiftyone.plugin.dataset.truths import TRUTHS, known_truth
 from argus_fiftyone.plugin.labels import DECISIONS
 
 RANKINGS = {
@@ -30,6 +31,9 @@ RANKINGS = {
     "unsure": "Unsure, strongest first",
     "failed": "Failed pairs",
 }
+
+AT_A_THRESHOLD = frozenset({"uncertain", "false_alarms", "missed", "quiet", "flagged"})
+"""The rankings whose members or order depend on the threshold."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +72,15 @@ def order_of(samples: Samples, base: str, ranking: str, threshold: float) -> Ord
     if samples.has_sample_field(names.review):
         undecided = scored & ~F(names.review).is_in(list(DECISIONS))
         decided = {decision: scored & (F(names.review) == decision) for decision in DECISIONS}
+    truth: Any = F(names.score)  # looked up for the orders that ask for it alone: it takes a query or two
+    if ranking in ("false_alarms", "missed"):
+        truth = known_truth(after_slice(samples), base)
     orders = {
         "open": Order(undecided, score, all=scored),
         "strongest": Order(scored, score),
         "uncertain": Order(undecided, (score - threshold).abs(), 1, all=scored),
-        "false_alarms": Order(scored & (score >= threshold) & (F(CHANGE) == "nochange"), score),
-        "missed": Order(scored & (score < threshold) & (F(CHANGE) == "change"), score, 1),
+        "false_alarms": Order(scored & (score >= threshold) & (truth == TRUTHS.index("nochange")), score),
+        "missed": Order(scored & (score < threshold) & (truth == TRUTHS.index("change")), score, 1),
         "quiet": Order(scored & (score < threshold), score),
         "flagged": Order(scored & (score >= threshold), score),
         **{decision: Order(members, score) for decision, members in decided.items()},
@@ -133,7 +140,15 @@ def place_of(samples: Samples, base: str, after_id: str, ranking: str, threshold
 def neighbour(
     samples: Samples, base: str, after_id: str, ranking: str, threshold: float, back: bool
 ) -> str | None:
-    """The after-slice id of the pair that follows in a ranking (or precedes); None at its end.
+    """The after-slice id of the pair that follows in a ranking (or precedes); None at its end."""
+    found = neighbours(samples, base, after_id, ranking, threshold, back, 1)
+    return found[0] if found else None
+
+
+def neighbours(
+    samples: Samples, base: str, after_id: str, ranking: str, threshold: float, back: bool, number: int
+) -> list[str]:
+    """The after-slice ids of the next so many pairs of a ranking (or the ones before), nearest first.
 
     The way on leads over members only; the way back over those decided on, too.
     """
@@ -143,8 +158,7 @@ def neighbour(
     if own is not None:
         members = members.match(_beyond(order, own, after_id, back))
     turn = -1 if back else 1
-    ids = _sorted(members, order.key, order.sign * turn, turn).limit(1).values("id")
-    return str(ids[0]) if ids else None
+    return [str(i) for i in _sorted(members, order.key, order.sign * turn, turn).limit(number).values("id")]
 
 
 def _ordered(ranking: str) -> str:
@@ -152,7 +166,7 @@ def _ordered(ranking: str) -> str:
 
 
 def _own_key(samples: Samples, order: Order, after_id: str) -> float | None:
-    own = samples._root_dataset.select_group_slices(AFTER).select(after_id).values(order.key)  # type: ignore[attr-defined]
+    own = after_slice(samples._root_dataset).select(after_id).values(order.key)  # type: ignore[attr-defined]
     return own[0] if own else None
 
 

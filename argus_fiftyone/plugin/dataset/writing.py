@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import fiftyone as fo
 from fiftyone import ViewField as F
 
+from argus_fiftyone.engine.regions import Region, find_regions, main_direction
 from argus_fiftyone.plugin.dataset.appearance import present_run
 from argus_fiftyone.plugin.dataset.fields import Dataset, RunFields
-from argus_fiftyone.plugin.dataset.slices import AFTER, PairSample
-from argus_fiftyone.plugin.labels import DECISIONS, carry_decisions, to_detections, write_heatmap
+from argus_fiftyone.plugin.dataset.slices import PairSample, after_slice
+from argus_fiftyone.plugin.labels import (
+    DECISIONS,
+    carry_decisions,
+    region_mask,
+    to_detections,
+    write_heatmap,
+    write_segmentation,
+)
+from argus_fiftyone.runs.files import changed_share
 
 if TYPE_CHECKING:
     from argus_fiftyone.engine.result import Comparison, PairResult
@@ -30,10 +39,18 @@ class RunWriter:
     shows results asks for the score, and a killed run resumes with those without.
     """
 
-    def __init__(self, dataset: Dataset, bases: Sequence[str], folder: Path) -> None:
-        self.dataset = dataset
+    def __init__(
+        self, dataset: Dataset, thresholds: Mapping[str, float], folder: Path, found_at: float
+    ) -> None:
+        """Args:
+        thresholds: by base, what the run stands at.
+        folder: for its files.
+        found_at: the threshold at which the comparisons' regions were found, at most the lowest of those.
+        """
+        self.dataset, bases = dataset, list(thresholds)
         self.fields = [RunFields.of(base) for base in bases]
-        self.folder = folder
+        self.thresholds, self.folder, self.found_at = thresholds, folder, found_at
+        self.masked = {base for base in bases if dataset.has_sample_field(RunFields.of(base).segmentation)}
         for names in self.fields:
             declare_fields(dataset, names)
         present_run(dataset, bases)
@@ -65,17 +82,32 @@ class RunWriter:
         return bool(waiting)
 
     def _values(self, names: RunFields, sample: PairSample, comparison: Comparison) -> dict[str, Any]:
-        regions = to_detections(comparison.regions, comparison.query)
-        return {
+        regions, direction = self._regions(names, comparison)
+        found = to_detections(regions, comparison.query)
+        row = {
             names.heatmap: write_heatmap(comparison.drawing, self.folder, sample.pair.id),
-            names.regions: carry_decisions(self.decided[names.regions].get(sample.after_id), regions),
+            names.regions: carry_decisions(self.decided[names.regions].get(sample.after_id), found),
             names.score: float(comparison.score),
-            names.direction: str(comparison.direction),
+            names.direction: str(direction),
             names.support: _number(comparison.query_support),
             names.alignment: comparison.alignment,
             names.warp: [float(v) for v in comparison.warp],
             names.error: None,
         }
+        if names.heatmap in self.masked:  # the run's other pairs have one
+            mask = region_mask(regions, comparison.heatmap.shape)
+            row[names.segmentation] = write_segmentation(mask, self.folder, sample.after_id)
+        return row
+
+    def _regions(self, names: RunFields, comparison: Comparison) -> tuple[list[Region], str]:
+        """Regions and direction at the threshold that this query of the run stands at."""
+        threshold = self.thresholds[names.heatmap]
+        if threshold == self.found_at:
+            return comparison.regions, comparison.direction
+        changed = [region.box for region in comparison.regions if region.direction == "changed"]
+        heatmap = comparison.heatmap
+        regions = find_regions(heatmap, changed_share(changed, heatmap.shape), threshold)
+        return regions, main_direction(regions)
 
 
 def _number(value: float | None) -> float | None:
@@ -116,16 +148,14 @@ def decided_regions(dataset: Dataset, regions_field: str) -> dict[str, fo.Detect
     """{after id: the regions a reviewer decided on}, read in one go."""
     if not dataset.has_sample_field(regions_field):
         return {}
-    decided = dataset.select_group_slices(AFTER).filter_labels(
-        regions_field, F("tags").contains(list(DECISIONS))
-    )
+    decided = after_slice(dataset).filter_labels(regions_field, F("tags").contains(list(DECISIONS)))
     return dict(zip(*decided.values(["id", regions_field]), strict=True))
 
 
 def clear_results(dataset: Dataset, bases: Sequence[str]) -> None:
     """Empty a run's fields before it is computed anew; people's decisions stay."""
     for names in (RunFields.of(base) for base in bases):
-        kept = (names.review, names.regions)
+        kept = (names.review, names.own_review, names.regions)
         for name in (n for n in names.all() if n not in kept and dataset.has_sample_field(n)):
             dataset.clear_sample_field(name)
         if dataset.has_sample_field(names.regions):

@@ -10,6 +10,7 @@ import fiftyone.operators as foo
 from fiftyone.core.view import DatasetView
 
 from argus_fiftyone.plugin.dataset.computing import Progress
+from argus_fiftyone.plugin.dataset.evaluations import WHOLE
 from argus_fiftyone.plugin.dataset.fields import Samples
 from argus_fiftyone.plugin.dataset.slices import groups_of
 
@@ -59,6 +60,31 @@ def target(ctx: Any) -> Samples:
     if chosen == "SELECTED_SAMPLES" and ctx.selected:
         return groups_of(ctx.dataset, ctx.selected)
     return ctx.target_view()
+
+
+EVERY, VIEW, SELECTED = "dataset", "view", "selected"
+TARGETS = {EVERY: WHOLE, VIEW: "current view", SELECTED: "selected pairs"}
+"""What a figure can cover, and what that is called wherever the figure is shown."""
+
+
+def measured_pairs(ctx: Any, chosen: str | None = None) -> Samples:
+    """The pairs that figures are measured on: all, whatever is filtered or ticked, unless chosen otherwise.
+
+    Unlike `target`, where FiftyOne chooses: it takes the ticked pairs without a word.
+
+    Raises:
+        ValueError: if the ticked pairs are meant and none is.
+    """
+    chosen = chosen or ctx.params.get("pairs") or EVERY
+    if chosen == EVERY:
+        return ctx.dataset
+    if chosen == VIEW:
+        return ctx.view
+    if not ctx.selected:
+        raise ValueError(
+            "no pair is selected any more: tick pairs in the grid, or measure the whole data set"
+        )
+    return groups_of(ctx.dataset, ctx.selected)
 
 
 def relay(ctx: Any, steps: Iterable[Progress]) -> Iterator[Any]:

@@ -12,27 +12,34 @@ from argus_fiftyone.plugin.dataset.runs import list_runs
 from argus_fiftyone.plugin.operators.base import target
 from argus_fiftyone.plugin.operators.forms import (
     ask_new_key,
+    ask_slices,
     ask_threshold,
     free_key,
     is_paired,
+    may_ask_slices,
     parse_queries,
     refuse,
+    refuse_out_of_range,
 )
 from argus_fiftyone.plugin.operators.runs import describe_run
 from argus_fiftyone.settings import Settings
 
+ATTENTIONS = ("auto", "kk", "vv", "qq", "v")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 OTHER = "other"
 BY_HAND = "by hand"
 STORE = "argus_presets"
 SPEEDS = "argus_speeds"
-KEPT = ("queries", "encoder", "other_encoder", "resolution", "threshold")
+KEPT = ("queries", "encoder", "other_encoder", "resolution", "threshold", "method", "attention", "precision")
 """What a preset keeps."""
+GIVEN = ("threshold", "resolution", "method", "attention", "precision")
+"""Settings that the form asks for as they are."""
 
 
 def compute_form(ctx: Any) -> types.Property:
     """The form; its fields are the operator's parameters."""
     inputs = types.Object()
-    if is_paired(ctx, inputs):
+    if ask_slices(ctx, inputs) if may_ask_slices(ctx) else is_paired(ctx, inputs):
         pairs = target(ctx).count()
         _tell_time(ctx, inputs, pairs)
         preset = _ask_preset(ctx, inputs)
@@ -40,6 +47,7 @@ def compute_form(ctx: Any) -> types.Property:
             _ask_queries(inputs)
             _ask_encoder(ctx, inputs)
             _ask_numbers(ctx, inputs)
+            _ask_advanced(ctx, inputs)
         _ask_refined(ctx, inputs)
         _ask_dry_run(inputs)
         if not ctx.params.get("dry_run"):
@@ -60,7 +68,7 @@ def chosen_params(ctx: Any) -> dict[str, Any]:
 def settings_of(params: dict[str, Any]) -> Settings:
     """The settings a filled form stands for."""
     encoder = params.get("other_encoder") if params.get("encoder") == OTHER else params.get("encoder")
-    given = {"encoder": encoder, "threshold": params.get("threshold"), "resolution": params.get("resolution")}
+    given = {name: params.get(name) for name in GIVEN} | {"encoder": encoder}
     return Settings(**{name: value for name, value in given.items() if value is not None})
 
 
@@ -108,7 +116,7 @@ def _ask_queries(inputs: types.Object) -> None:
 
 
 def _ask_encoder(ctx: Any, inputs: types.Object) -> None:
-    from argus_fiftyone.encoders.registry import list_encoders  # torch: only once a form needs it
+    from argus_fiftyone.encoders.registry import list_encoders
 
     choices = types.DropdownView()
     entries = list_encoders()
@@ -145,9 +153,29 @@ def _ask_numbers(ctx: Any, inputs: types.Object) -> None:
         label="Resolution",
         description="Long side in pixels at which pictures are compared; more finds smaller things, slower",
     )
-    given = ctx.params.get("resolution")
-    if given is not None and not 64 <= int(given) <= 4096:
-        refuse(resolution, "The resolution must be 64 to 4096 pixels.")
+    refuse_out_of_range(resolution, "resolution", ctx.params.get("resolution"))
+
+
+def _ask_advanced(ctx: Any, inputs: types.Object) -> None:
+    """The method, and what only CLIP towers know; hidden until somebody wants it."""
+    from argus_fiftyone.methods.registry import method_names
+
+    told = f"Method: {ctx.params.get('method') or Settings.method}"
+    inputs.bool("advanced", default=False, label="Advanced", description=told, view=types.SwitchView())
+    if not ctx.params.get("advanced"):
+        return
+    methods = types.DropdownView()
+    for name in method_names():
+        methods.add_choice(name, label=name)
+    asked = "What tells a change; argus methods describes them. Scores of two methods are not comparable"
+    inputs.str("method", default=Settings.method, label="Method", description=asked, view=methods)
+    for name, choices in (("attention", ATTENTIONS), ("precision", PRECISIONS)):
+        view = types.DropdownView()
+        for choice in choices:
+            view.add_choice(choice, label=choice)
+        inputs.str(
+            name, default="auto", label=name.capitalize(), description="Of CLIP towers only", view=view
+        )
 
 
 def _ask_refined(ctx: Any, inputs: types.Object) -> None:

@@ -23,7 +23,7 @@ from argus_fiftyone.plugin.operators.compute_form import (
     save_preset,
     settings_of,
 )
-from argus_fiftyone.plugin.operators.forms import parse_queries
+from argus_fiftyone.plugin.operators.forms import keep_slices, parse_queries
 from argus_fiftyone.plugin.operators.result_pages import show_preview, show_run
 from argus_fiftyone.settings import Settings
 
@@ -67,6 +67,7 @@ class ComputeChangeHeatmaps(ArgusOperator):
         params = chosen_params(ctx)
         settings, queries = settings_of(params), parse_queries(params.get("queries"))
         save_preset(ctx, params)
+        keep_slices(ctx)
         if params.get("dry_run"):
             yield from _dry_run(ctx, queries, settings)
             return
@@ -86,18 +87,25 @@ class ComputeChangeHeatmaps(ArgusOperator):
         encoder: str = Settings.encoder,
         threshold: float = Settings.threshold,
         resolution: int = Settings.resolution,
+        method: str = Settings.method,
         refined: bool = False,
         overwrite: bool = False,
         delegate: bool = False,
+        before_slice: str | None = None,
+        after_slice: str | None = None,
     ) -> dict[str, Any] | None:
         """Compute under `run_key`; returns the run's record, or None when delegated.
 
         Args:
+            method: a name as `argus methods` lists it, or "package.module:Class".
             queries: one or several; none asks each pair's own `query` field.
             refined: use what reviewers taught by `refine_query`.
+            before_slice, after_slice: once, for groups whose slices have names that do not say
+                which is which; kept with the dataset.
         """
         dataset = samples._root_dataset
         params = {"run_key": run_key, "queries": "; ".join(parse_queries(queries)), "encoder": encoder}
+        params["method"] = method
         self.call(
             samples,
             delegate,
@@ -106,6 +114,8 @@ class ComputeChangeHeatmaps(ArgusOperator):
             resolution=resolution,
             refined=refined,
             overwrite=overwrite,
+            before_slice=before_slice,
+            after_slice=after_slice,
         )
         return None if delegate else run_record(dataset, run_key)
 

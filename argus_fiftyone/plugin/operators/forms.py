@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import fiftyone as fo
@@ -11,8 +12,15 @@ from fiftyone.operators import types
 from argus_fiftyone.plugin.dataset.calibrating import decided_scores
 from argus_fiftyone.plugin.dataset.fields import FIRST_RUN, Dataset, RunFields, RunKeyError, check_key
 from argus_fiftyone.plugin.dataset.runs import list_runs
-from argus_fiftyone.plugin.dataset.slices import AFTER, BEFORE
+from argus_fiftyone.plugin.dataset.slices import (
+    NotPairedError,
+    UnmappedSlicesError,
+    map_slices,
+    pair_slices,
+    slice_names,
+)
 from argus_fiftyone.plugin.labels import label_fields
+from argus_fiftyone.settings import RANGES, check
 
 
 def refuse(prop: types.Property, message: str) -> None:
@@ -23,14 +31,53 @@ def refuse(prop: types.Property, message: str) -> None:
 
 def is_paired(ctx: Any, inputs: types.Object) -> bool:
     """Whether the open dataset has before and after slices; says how to get there where not."""
-    dataset = ctx.dataset
-    if dataset is not None and {BEFORE, AFTER} <= set(dataset.group_slices or []):
-        return True
-    blocked(
-        inputs,
-        "This dataset has no before and after slices. Run *Import before/after pairs* to make one that has.",
-    )
+    try:
+        if ctx.dataset is not None:
+            pair_slices(ctx.dataset)
+            return True
+        told = "No dataset is open."
+    except NotPairedError as fault:
+        told = str(fault)
+    blocked(inputs, f"{told}. Run *Import before/after pairs* first.")
     return False
+
+
+def may_ask_slices(ctx: Any) -> bool:
+    """Whether the open dataset has groups of which only a person can say what is before and after."""
+    try:
+        return ctx.dataset is not None and not pair_slices(ctx.dataset)
+    except UnmappedSlicesError:
+        return True
+    except NotPairedError:
+        return False
+
+
+def ask_slices(ctx: Any, inputs: types.Object) -> bool:
+    """Ask which slices are before and after, and show a pair; whether the answer can be used."""
+    have = slice_names(ctx.dataset)
+    before, after = ctx.params.get("before_slice"), ctx.params.get("after_slice")
+    for name, label, given in (("before_slice", "before", before), ("after_slice", "after", after)):
+        prop = inputs.enum(name, have, label=f"Slice with the pictures {label}", view=types.DropdownView())
+        if given not in have:
+            refuse(prop, f"Choose one of this dataset's slices: {', '.join(have)}.")
+        elif before == after:
+            refuse(prop, "Choose two different slices.")
+    if before not in have or after not in have or before == after:
+        return False
+    inputs.view("one_pair", types.Notice(label=_one_pair(ctx.dataset, before, after)))
+    return True
+
+
+def keep_slices(ctx: Any) -> None:
+    """Store what `ask_slices` was answered, if it was asked."""
+    if ctx.params.get("before_slice") and ctx.params.get("after_slice"):
+        map_slices(ctx.dataset, ctx.params["before_slice"], ctx.params["after_slice"])
+
+
+def _one_pair(dataset: Dataset, before: str, after: str) -> str:
+    group = next(iter(dataset.iter_groups()), {})
+    names = (Path(group[name].filepath).name if name in group else "missing" for name in (before, after))
+    return "The first pair: before {}, after {}".format(*names)
 
 
 def blocked(inputs: types.Object, message: str) -> None:
@@ -77,10 +124,18 @@ def ask_threshold(inputs: types.Object, default: float, value: Any, name: str = 
         default=default,
         required=True,
         label="Threshold",
-        description="Evidence from which a change counts: above 0, at most 1",
+        description=f"Evidence from which a change counts: {RANGES['threshold'][1]}",
     )
-    if value is not None and not 0 < float(value) <= 1:
-        refuse(prop, "The threshold must be above 0 and at most 1.")
+    refuse_out_of_range(prop, "threshold", value)
+
+
+def refuse_out_of_range(prop: types.Property, name: str, value: Any) -> None:
+    """Mark a field whose value lies outside the range of its setting; an empty one is not refused."""
+    try:
+        if value is not None:
+            check(name, float(value))
+    except ValueError as error:
+        refuse(prop, f"{str(error).capitalize()}.")
 
 
 def ask_new_key(

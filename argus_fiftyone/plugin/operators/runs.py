@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from fiftyone.operators import types
@@ -15,8 +16,9 @@ from argus_fiftyone.plugin.dataset.runs import (
     rename_run,
     run_queries,
     run_record,
+    thresholds_told,
 )
-from argus_fiftyone.plugin.dataset.slices import AFTER
+from argus_fiftyone.plugin.dataset.slices import after_name
 from argus_fiftyone.plugin.operators.base import ArgusOperator
 from argus_fiftyone.plugin.operators.forms import ask_new_key, ask_run, refuse
 
@@ -55,6 +57,7 @@ LINES = (
     "pairs",
     "flagged",
     "threshold",
+    "method",
     "encoder",
     "settings",
     "time",
@@ -75,7 +78,8 @@ def describe_run(dataset: Dataset, key: str) -> dict[str, str]:
         "queries": "; ".join(run_queries(record)),
         "pairs": f"{record['pairs']}{failed}",
         "flagged": str(flagged_count(dataset, key)),
-        "threshold": ", ".join(f"{value:g}" for value in record["thresholds"].values()),
+        "threshold": thresholds_told(record),
+        "method": record["method"],
         "encoder": record["encoder"],
         "settings": _joined(record["settings"]),
         "time": f"{record['timestamp']:%Y-%m-%d %H:%M} UTC, {record['seconds']:.0f} s",
@@ -104,7 +108,7 @@ class LoadChangeRunView(ArgusOperator):
         return types.Property(inputs, view=types.View(label="Show a change run"))
 
     def execute(self, ctx: Any) -> None:
-        ctx.ops.set_group_slice(AFTER)
+        ctx.ops.set_group_slice(after_name(ctx.dataset))
         ctx.ops.set_view(load_run_view(ctx.dataset, ctx.params["run_key"]))
 
     def __call__(self, dataset: Dataset, run_key: str) -> Any:
@@ -157,10 +161,13 @@ class DeleteChangeRun(ArgusOperator):
         return types.Property(inputs, view=types.View(label="Delete a change run"))
 
     def execute(self, ctx: Any) -> dict[str, Any]:
-        count = delete_run(ctx.dataset, ctx.params["run_key"])
+        key = ctx.params["run_key"]
+        folder = run_record(ctx.dataset, key)["folder"]
+        count = delete_run(ctx.dataset, key)
+        kept = f"; {folder} stays: another dataset owns or shows it" if Path(folder).exists() else ""
         ctx.ops.reload_dataset()
-        ctx.ops.notify(f"Run {ctx.params['run_key']} deleted, {count} files removed", variant="success")
-        return {"deleted": ctx.params["run_key"], "files": count, "left": list_runs(ctx.dataset)}
+        ctx.ops.notify(f"Run {key} deleted, {count} files removed{kept}", variant="success")
+        return {"deleted": key, "files": count, "left": list_runs(ctx.dataset)}
 
     def __call__(self, dataset: Dataset, run_key: str) -> dict[str, Any]:
         return self.call(dataset, run_key=run_key, sure=True)

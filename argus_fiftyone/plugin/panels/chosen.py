@@ -1,4 +1,4 @@
-"""Which run and order the user is working on, shared by both panels and kept with the dataset."""
+"""Which run, order and threshold the user is working on: one for both panels, kept with the dataset."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from argus_fiftyone.plugin.dataset.triage import RANKINGS
 STORE = "argus_triage"
 
 
-def remember(ctx: Any, **values: str) -> None:
+def remember(ctx: Any, **values: Any) -> None:
     """Keep `base` or `ranking` for the next panel or session."""
     store = ctx.store(STORE)
     for name, value in values.items():
@@ -27,3 +27,19 @@ def chosen_ranking(ctx: Any) -> str:
     """The order chosen last, else what is not reviewed yet."""
     ranking = ctx.store(STORE).get("ranking")
     return ranking if ranking in RANKINGS else "open"
+
+
+def look_at_threshold(ctx: Any, choice: Choice, threshold: float | None) -> None:
+    """Keep the threshold that pairs are listed at while it is not the applied one; None goes back to that."""
+    tried = {"base": choice.base, "applied": choice.threshold, "threshold": threshold}
+    remember(ctx, tried=None if threshold in (None, choice.threshold) else tried)
+
+
+def listed_threshold(ctx: Any, choice: Choice) -> float:
+    """The threshold pairs are listed at: the one that is being tried, else the applied one.
+
+    A threshold applied in the meantime, by whatever operator, ends the trial.
+    """
+    tried = ctx.store(STORE).get("tried") or {}
+    valid = (tried.get("base"), tried.get("applied")) == (choice.base, choice.threshold)
+    return float(tried["threshold"]) if valid else choice.threshold

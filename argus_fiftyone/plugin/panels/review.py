@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import fiftyone as fo
@@ -10,13 +12,31 @@ import fiftyone.operators.types as types
 
 from argus_fiftyone.plugin.dataset import scores, triage
 from argus_fiftyone.plugin.dataset.fields import PAIR_ID, QUERY, RunFields
-from argus_fiftyone.plugin.dataset.reviews import review_counts, review_pairs, review_regions
-from argus_fiftyone.plugin.dataset.slices import AFTER, BEFORE, NotPairedError, check_paired, facing_after
-from argus_fiftyone.plugin.labels import decision_on
-from argus_fiftyone.plugin.panels.chosen import chosen, chosen_ranking, remember
+from argus_fiftyone.plugin.dataset.folders import managed_folder
+from argus_fiftyone.plugin.dataset.reviews import (
+    DecisionError,
+    own_decision,
+    review_counts,
+    review_pairs,
+    review_regions,
+)
+from argus_fiftyone.plugin.dataset.slices import (
+    AFTER,
+    BEFORE,
+    NotPairedError,
+    after_slice,
+    check_paired,
+    facing_after,
+    pair_slices,
+)
+from argus_fiftyone.plugin.labels import decision_on, signed_file
+from argus_fiftyone.plugin.panels.chosen import chosen, chosen_ranking, listed_threshold, remember
 
 NO_RUN = "No heatmaps yet: close this picture and compute change heatmaps first."
 NO_SAMPLE = "Open a pair to review it."
+
+AHEAD = 3
+"""So many pairs after the open one are sent along: the panel shows them without waiting for an answer."""
 
 
 class ReviewPanel(foo.Panel):
@@ -35,38 +55,38 @@ class ReviewPanel(foo.Panel):
         config.description = "Look at before and after together and decide on what was found"
         return config
 
-    def show(self, ctx: Any) -> None:
-        """Show the group (or single sample) that the modal has open."""
-        opened = ctx.params["opened"]
-        ctx.panel.set_data({"opened": opened, **describe(ctx, opened)})
+    def show(self, ctx: Any) -> dict[str, Any]:
+        """The group (or single sample) that the modal has open, and the pairs that follow."""
+        return describe(ctx, ctx.params["opened"])
 
-    def choose(self, ctx: Any) -> None:
-        """Another run or query."""
+    def choose(self, ctx: Any) -> dict[str, Any]:
+        """The same under another run or query."""
         remember(ctx, base=ctx.params["base"])
-        self.show(ctx)
+        return self.show(ctx)
 
-    def go(self, ctx: Any) -> None:
-        """Open the pair one before (by = -1) or one after (by = 1) in the triage order."""
+    def go(self, ctx: Any) -> dict[str, Any]:
+        """The pair one before (by = -1) or one after (by = 1) in the triage order; a notice at its end."""
         choice = chosen(ctx, scores.choices(ctx.dataset))
         if choice is None:
-            return
-        order = (choice.base, ctx.params["after_id"], chosen_ranking(ctx), choice.threshold)
+            return {"pair": None, "message": NO_RUN}
+        order = (choice.base, ctx.params["after_id"], chosen_ranking(ctx), listed_threshold(ctx, choice))
         wanted = triage.neighbour(ctx.view, *order, back=ctx.params["by"] < 0)
         if wanted is None:
             ctx.ops.notify(_at_the_end(ctx, choice.base), variant="info")
-            return
-        sample = ctx.dataset.select_group_slices(AFTER).select(wanted).first()
-        ctx.ops.open_sample(id=wanted, group_id=sample[ctx.dataset.group_field].id)
+            return {}
+        return describe(ctx, _groups(ctx.dataset, [wanted])[0])
 
-    def decide(self, ctx: Any) -> None:
-        """Store a decision on the pair, or on one region of it; then go on where `by` says so."""
+    def decide(self, ctx: Any) -> dict[str, str]:
+        """Store a decision on the pair, or on one region of it; `error` says why it is not stored."""
         base, region, decision = (ctx.params[name] for name in ("base", "region_id", "decision"))
-        if region:
-            review_regions(ctx.dataset, base, [region], decision, [ctx.params["after_id"]])
-        else:
-            review_pairs(ctx.dataset, base, [ctx.params["after_id"]], decision)
-        if ctx.params.get("by"):
-            self.go(ctx)
+        try:
+            if region:
+                review_regions(ctx.dataset, base, [region], decision, [ctx.params["after_id"]])
+            else:
+                review_pairs(ctx.dataset, base, [ctx.params["after_id"]], decision)
+        except DecisionError as fault:
+            return {"error": str(fault)}
+        return {"error": ""}
 
     def render(self, ctx: Any) -> types.Property:
         calls = {call.__name__: call for call in (self.show, self.choose, self.go, self.decide)}
@@ -85,7 +105,7 @@ def _at_the_end(ctx: Any, base: str) -> str:
 
 
 def describe(ctx: Any, opened: str) -> dict[str, Any]:
-    """The open pair as app/src/pair.ts has it, or a message.
+    """The open pair and those after it as app/src/pair.ts has them, or a message.
 
     Args:
         opened: a group's id, or the id of a sample of a group.
@@ -94,26 +114,60 @@ def describe(ctx: Any, opened: str) -> dict[str, Any]:
         check_paired(ctx.dataset)
     except NotPairedError as fault:
         return {"pair": None, "message": str(fault)}
-    available = scores.choices(ctx.dataset)
-    choice = chosen(ctx, available)
+    choice = chosen(ctx, scores.choices(ctx.dataset))
     group = _group_of(ctx.dataset, opened)
     if choice is None or group is None:
         return {"pair": None, "message": NO_SAMPLE if choice else NO_RUN}
-    if BEFORE not in group or AFTER not in group:
-        missing = BEFORE if AFTER in group else AFTER
+    before, after = pair_slices(ctx.dataset)
+    if before not in group or after not in group:
+        missing = BEFORE if after in group else AFTER
         return {"pair": None, "message": f"This group has no {missing} picture: nothing to compare."}
-    place = triage.place_of(ctx.view, choice.base, group[AFTER].id, chosen_ranking(ctx), choice.threshold)
-    shown = {
-        **describe_pair(group[BEFORE], group[AFTER], RunFields.of(choice.base)),
-        **({"query": choice.query} if choice.query else {}),  # else each pair's own
+    order = (choice.base, group[after].id, chosen_ranking(ctx), listed_threshold(ctx, choice))
+    place = triage.place_of(ctx.view, *order)
+    shared = _shared(ctx, choice, place.total)
+    ahead = _groups(ctx.dataset, triage.neighbours(ctx.view, *order, back=False, number=AHEAD))
+    return {
+        "pair": {**_shown(ctx, group, choice), **shared, "opened": opened, "place": place.number},
+        # which place they have is told when they are the open one: each costs a count
+        "ahead": [{**pair, **shared, "place": 0} for pair in _following(ctx, choice, ahead)],
+        "message": "",
+    }
+
+
+def _shared(ctx: Any, choice: scores.Choice, total: int) -> dict[str, Any]:
+    """What the open pair and those after it have in common."""
+    available = scores.choices(ctx.dataset)
+    ranking, at = chosen_ranking(ctx), listed_threshold(ctx, choice)
+    tried = at != choice.threshold and ranking in triage.AT_A_THRESHOLD
+    return {
         "base": choice.base,
         "threshold": choice.threshold,
+        "order": triage.RANKINGS[ranking] + (f", at {at:g} (not applied)" if tried else ""),
         "runs": [{"base": each.base, "label": each.label} for each in available],
-        "place": place.number,
-        "total": place.total,
+        "total": total,
         "decided": sum(review_counts(ctx.view, choice.base).values()),
     }
-    return {"pair": shown, "message": ""}
+
+
+def _following(ctx: Any, choice: scores.Choice, group_ids: list[str]) -> Iterator[dict[str, Any]]:
+    before, _ = pair_slices(ctx.dataset)
+    for group_id in group_ids:
+        group = _group_of(ctx.dataset, group_id)
+        if group and before in group:
+            yield {**_shown(ctx, group, choice), "opened": group_id}
+
+
+def _shown(ctx: Any, group: dict[str, fo.Sample], choice: scores.Choice) -> dict[str, Any]:
+    before, after = (group[name] for name in pair_slices(ctx.dataset))
+    signed_maps = managed_folder(ctx.dataset, "signed")
+    described = describe_pair(before, after, RunFields.of(choice.base), signed_maps)
+    return {**described, "query": choice.query or described["query"]}  # "" where each pair has its own
+
+
+def _groups(dataset: fo.Dataset, after_ids: list[str]) -> list[str]:
+    """The groups of samples of the after slice, in their order."""
+    view = after_slice(dataset).select(after_ids, ordered=True)
+    return [str(i) for i in view.values(f"{dataset.group_field}.id")]
 
 
 def _group_of(dataset: fo.Dataset, opened: str) -> dict[str, fo.Sample] | None:
@@ -125,9 +179,15 @@ def _group_of(dataset: fo.Dataset, opened: str) -> dict[str, fo.Sample] | None:
         return None
 
 
-def describe_pair(before: fo.Sample, after: fo.Sample, names: RunFields) -> dict[str, Any]:
-    """What is stored about one pair under the names of a run."""
+def describe_pair(before: fo.Sample, after: fo.Sample, names: RunFields, signed_maps: Path) -> dict[str, Any]:
+    """What is stored about one pair under the names of a run.
+
+    Args:
+        signed_maps: where a signed map that did not come along with an export is drawn anew.
+    """
     regions, heatmap = _value(after, names.regions), _value(after, names.heatmap)
+    detections = list(regions.detections) if regions else []
+    review, own = _value(after, names.review), _value(after, names.own_review)
     return {
         "name": _value(after, PAIR_ID) or after.filename,
         "after_id": after.id,
@@ -135,14 +195,15 @@ def describe_pair(before: fo.Sample, after: fo.Sample, names: RunFields) -> dict
         "after": _picture(after),
         "warp": list(_value(after, names.warp) or []) or None,
         "heatmap": getattr(heatmap, "map_path", None),
-        "signed": heatmap["signed_map_path"] if heatmap and heatmap.has_field("signed_map_path") else None,
+        "signed": signed_file(heatmap, signed_maps) if heatmap else None,
         "query": _value(after, QUERY) or "",
         "score": _value(after, names.score),
         "direction": _value(after, names.direction) or "none",
         "alignment": _value(after, names.alignment) or "",
         "note": _value(after, names.error) or "",
-        "review": _value(after, names.review),
-        "regions": [_region(region) for region in (regions.detections if regions else [])],
+        "review": review,
+        "own": own_decision(review, own, [region.tags for region in detections]),
+        "regions": [_region(region) for region in detections],
     }
 
 

@@ -1,40 +1,31 @@
-"""The `argus` command: forms and messages, no arithmetic.
-
-Exit status: 0 when all pairs ran, 1 when some failed (the rest are written), 2 for bad usage.
-"""
+"""Commands that compare pairs and measure what was found."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from argus_fiftyone.settings import Settings
-
-app = typer.Typer(
-    help="Show what changed between two pictures, but only the change you asked about.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
+from argus_fiftyone.command_line.options import (
+    AttentionOption,
+    DeviceOption,
+    EncoderOption,
+    MapSizeOption,
+    MethodOption,
+    PrecisionOption,
+    ResolutionOption,
+    ThresholdOption,
+    encoder_for,
+    settings_of,
+    usage,
 )
-
-EncoderOption = Annotated[str, typer.Option("--encoder", help="An encoder as `argus encoders` lists it.")]
-DeviceOption = Annotated[str, typer.Option("--device", help="cuda, mps, cpu or auto.")]
-ThresholdOption = Annotated[
-    float, typer.Option("--threshold", help="Evidence from which a change counts, in (0, 1].")
-]
-ResolutionOption = Annotated[
-    int, typer.Option("--resolution", help="Long side in px at which pictures are seen; more finds smaller.")
-]
-MapSizeOption = Annotated[int, typer.Option("--map-size", help="Long side in px that heatmaps have at most.")]
+from argus_fiftyone.settings import Settings
 
 CACHE_HELP = "Folder that keeps what was seen, so that another query on the same pictures is quick."
 RAY_HELP = "Run on Ray: local (this machine), auto (the cluster it belongs to) or ray://host:10001."
 
 
-@app.command()
 def compare(
     before: Path,
     after: Path,
@@ -49,26 +40,28 @@ def compare(
     threshold: ThresholdOption = Settings.threshold,
     resolution: ResolutionOption = Settings.resolution,
     map_size: MapSizeOption = Settings.map_size,
+    method: MethodOption = Settings.method,
+    attention: AttentionOption = Settings.attention,
+    precision: PrecisionOption = Settings.precision,
 ) -> None:
     """Compare two pictures and write heatmap.png, overlay.png and result.json."""
     from argus_fiftyone.engine.compare import Walk, compare_images
     from argus_fiftyone.methods.registry import load_method
 
-    numbers = {"threshold": threshold, "resolution": resolution, "map_size": map_size}
-    settings = _settings(encoder=encoder, device=device, **numbers)
-    loaded = _load(settings)
+    how = {"encoder": encoder, "device": device, "method": method}
+    how |= {"attention": attention, "precision": precision}
+    settings = settings_of(threshold=threshold, resolution=resolution, map_size=map_size, **how)
+    walk = Walk(load_method(method, encoder_for(settings)), settings)
     try:
-        walk = Walk(load_method(settings.method, loaded), loaded, settings)
         (comparison,) = compare_images(before, after, [query], walk)
         comparison.save(out)
     except ValueError as error:
         typer.echo(f"argus: {error}", err=True)
         raise typer.Exit(1) from None
     typer.echo(f"score {comparison.score:.2f}, {comparison.direction}; alignment: {comparison.alignment}")
-    typer.echo(f"{comparison.encoder}; query support {comparison.query_support:.2f}; written to {out}")
+    typer.echo(f"{comparison.told_by}; query support {comparison.query_support:.2f}; written to {out}")
 
 
-@app.command()
 def run(
     pairs: Annotated[Path, typer.Argument(help="CSV or Parquet with the columns id, before, after, query.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for maps/ and scores.csv.")],
@@ -80,6 +73,9 @@ def run(
     threshold: ThresholdOption = Settings.threshold,
     resolution: ResolutionOption = Settings.resolution,
     map_size: MapSizeOption = Settings.map_size,
+    method: MethodOption = Settings.method,
+    attention: AttentionOption = Settings.attention,
+    precision: PrecisionOption = Settings.precision,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Compute anew what is there.")] = False,
     cache: Annotated[Path | None, typer.Option("--cache", help=CACHE_HELP, envvar="ARGUS_CACHE")] = None,
     cache_gb: Annotated[float, typer.Option("--cache-gb", help="Its budget, in GB.", min=0.01)] = 10.0,
@@ -91,16 +87,18 @@ def run(
     Killed or stopped, the same command goes on where it was; failed pairs are tried again.
     """
     from argus_fiftyone.engine.cache import FeatureCache
+    from argus_fiftyone.engine.compare import named
     from argus_fiftyone.io.pair_list import PairListError, read_pairs
     from argus_fiftyone.runs.folder import RunFolderError, run_pairs
 
-    numbers = {"threshold": threshold, "resolution": resolution, "map_size": map_size}
-    settings = _settings(encoder=encoder, device=device, **numbers)
+    how = {"encoder": encoder, "device": device, "method": method}
+    how |= {"attention": attention, "precision": precision}
+    settings = settings_of(threshold=threshold, resolution=resolution, map_size=map_size, **how)
     try:
         listed = read_pairs(pairs)
     except PairListError as error:
-        raise _usage(str(error)) from None
-    loaded = _load(settings)
+        raise usage(str(error)) from None
+    loaded = encoder_for(settings)
     try:
         if ray:
             from argus_fiftyone.runs.on_ray import run_on_ray
@@ -111,14 +109,14 @@ def run(
             kept = FeatureCache(cache, cache_gb) if cache else None
             failed = run_pairs(listed, out, settings, loaded, query, overwrite=overwrite, cache=kept)
     except RunFolderError as error:
-        raise _usage(str(error)) from None
-    typer.echo(f"{len(listed) - failed} of {len(listed)} pairs compared with {loaded.name}; written to {out}")
+        raise usage(str(error)) from None
+    told = f"{method} on {named(loaded)}" if named(loaded) else method
+    typer.echo(f"{len(listed) - failed} of {len(listed)} pairs compared by {told}; written to {out}")
     if failed:
         typer.echo(f"{failed} failed: see the error column of {out / 'scores.csv'}", err=True)
         raise typer.Exit(1)
 
 
-@app.command()
 def evaluate(
     pairs: Annotated[Path, typer.Argument(help="The same CSV, with the columns mask and label.")],
     folder: Annotated[Path, typer.Argument(help="What `argus run` wrote.")],
@@ -133,24 +131,12 @@ def evaluate(
     try:
         report = evaluate_run(pairs, folder, threshold)
     except PairListError as error:
-        raise _usage(str(error)) from None
+        raise usage(str(error)) from None
     typer.echo(as_table(report))
     saved = save(report, json_file or folder / "metrics.json")
     typer.echo(f"saved to {saved}")
 
 
-@app.command()
-def encoders() -> None:
-    """List which encoders can run here and now, and what the others would need."""
-    from argus_fiftyone.encoders.registry import list_encoders
-
-    for number, entry in enumerate(list_encoders()):
-        state = "ready" if entry.ready else f"needs {entry.missing}"
-        chosen = " (default)" if number == 0 and entry.ready else ""
-        typer.echo(f"{entry.name}{chosen}\n    {entry.description}\n    {state}")
-
-
-@app.command()
 def demo(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for pictures and tables.")] = Path(
         "demo-out"
@@ -161,49 +147,7 @@ def demo(
     """Run the main job on the shipped pairs, evaluate it and load it into FiftyOne."""
     from argus_fiftyone.demo import run_demo
 
-    settings = _settings(encoder=encoder)
-    _load(settings)
+    settings = settings_of(encoder=encoder)
+    encoder_for(settings)
     if run_demo(out, settings, open_app, typer.echo):
         raise typer.Exit(1)
-
-
-@app.command()
-def link() -> None:
-    """Put the plugin into FiftyOne's plugin folder, so that the App finds it."""
-    from argus_fiftyone.plugin.link import link_plugin
-
-    try:
-        typer.echo(link_plugin())
-    except FileExistsError as error:
-        raise _usage(str(error)) from None
-
-
-def _settings(**values) -> Settings:
-    try:
-        return Settings(**values)
-    except ValueError as error:
-        raise _usage(str(error)) from None
-
-
-def _load(settings: Settings):
-    from argus_fiftyone.encoders.entries import EncoderUnavailable
-    from argus_fiftyone.encoders.registry import load_encoder
-
-    try:
-        return load_encoder(settings.encoder, settings.device)
-    except EncoderUnavailable as error:
-        raise _usage(str(error)) from None
-
-
-def _usage(message: str) -> typer.Exit:
-    typer.echo(f"argus: {message}", err=True)
-    return typer.Exit(2)
-
-
-def main() -> None:
-    """Entry point of the `argus` command."""
-    sys.exit(app())
-
-
-if __name__ == "__main__":
-    main()
