@@ -164,8 +164,8 @@ def _loaded(settings: Settings) -> Encoder:
 
 @lru_cache(maxsize=2)
 def _kept(method: str, encoder: str, device: str, attention: str, precision: str) -> Encoder:
-    how = {"attention": attention, "precision": precision}
-    return encoder_for(Settings(method=method, encoder=encoder, device=device, **how))
+    settings = Settings(encoder, method, attention, precision, device=device)
+    return encoder_for(settings)
 
 
 def _image(given: ImageLike) -> str | os.PathLike[str] | np.ndarray:
