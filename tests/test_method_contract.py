@@ -18,7 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pair_batches import ImagePair, batch_of, evidence_of, maps_of
+from tiny_clip import register
 
+from argus_fiftyone.encoders.clip.loading import load_clip
 from argus_fiftyone.encoders.none import NoEncoder
 from argus_fiftyone.encoders.protocol import Encoder
 from argus_fiftyone.engine.calibration import curve_of
@@ -69,14 +71,28 @@ def cases() -> Iterator:
         if not needs_encoder(name):
             yield pytest.param((name, None), id=name)
             continue
-        yield pytest.param((name, "fake"), id=f"{name}, fake towers")
+        yield pytest.param((name, "fake_towers"), id=f"{name}, fake towers")
+        yield pytest.param((name, "clip"), id=f"{name}, clip")
         yield pytest.param((name, "mini"), id=f"{name}, mini", marks=pytest.mark.offline_towers)
+
+
+@pytest.fixture(scope="module")
+def fake_towers() -> Encoder:
+    return FakeTowers()
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory) -> Encoder:
+    """A small CLIP tower that does not know that its weights are random, or it would understand no words."""
+    encoder = load_clip(register(tmp_path_factory.mktemp("clip"), "argus-contract"), "cpu", precision="fp32")
+    encoder.note = ""
+    return encoder
 
 
 @pytest.fixture(scope="module", params=cases())
 def case(request) -> Case:
     name, kind = request.param
-    encoder = request.getfixturevalue("mini") if kind == "mini" else FakeTowers() if kind else NoEncoder()
+    encoder = request.getfixturevalue(kind) if kind else NoEncoder()
     return Case(load_method(name, encoder), encoder)
 
 
