@@ -33,7 +33,7 @@ def _registered(before: np.ndarray, after: np.ndarray, in_view: np.ndarray | Non
     return RegisteredPair(nowhere, after, (after.shape[0], after.shape[1]))
 
 
-def asked(texts: Sequence[str], encoder: Encoder | None, needs: Needs) -> QueryBatch:
+def asked(texts: Sequence[str], encoder: Encoder, needs: Needs) -> QueryBatch:
     """Queries with the support that the encoder claims, none where the method reads no words."""
     queries = tuple(parse_query(text) for text in texts)
     if not encoder or not needs.text:
@@ -45,7 +45,7 @@ def asked(texts: Sequence[str], encoder: Encoder | None, needs: Needs) -> QueryB
 def evidence_of(
     method: Method,
     pairs: Sequence[ImagePair],
-    encoder: Encoder | None,
+    encoder: Encoder,
     texts: Sequence[str] = ("",),
     in_view: np.ndarray | None = None,
 ) -> Evidence:

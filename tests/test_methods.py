@@ -126,7 +126,7 @@ def test_words_alone_without_words_find_nothing(queries: QueryBatch):
 def by_pixels(made, before: np.ndarray, after: np.ndarray) -> torch.Tensor:
     """[rows, cols], cells of four pixels."""
     method = made(NoEncoder())
-    return method.observe(batch_of([(before, after)], method.needs, None), {})["appeared"][0]
+    return method.observe(batch_of([(before, after)], method.needs, NoEncoder()), {})["appeared"][0]
 
 
 GREY = np.full((64, 64, 3), 119, np.uint8)
