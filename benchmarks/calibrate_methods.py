@@ -6,7 +6,9 @@ are followed where evidence is neither all nor nothing; then a logistic regressi
 odds of each pair's strongest evidence gives `cut` and `steepness`. Each source counts alike, and within it
 both labels do. What is printed beside the values was found with the curve of all other sources.
 
-Prints what belongs into `argus_fiftyone/methods/constants.json`; writes nothing.
+Prints what belongs into `argus_fiftyone/methods/constants.json`; writes nothing. The `open_weight` of the
+clip methods is the ratio of the raw evidence at the cut, half · odds(cut), with their queries to that with
+--query "". Repeated looks are quick with ARGUS_CACHE set to a folder.
 """
 
 from __future__ import annotations
