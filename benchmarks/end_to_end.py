@@ -126,7 +126,7 @@ class Contest:
         works["loop, 20 queries"] = lambda: self.loop(self.pictures[:1], QUERIES, self.scratch)
         for precision, encoder in self.encoders.items():
             pairs = self.pairs[precision]
-            walk = Walk(load_method(self.settings.method, encoder), encoder, self.settings)
+            walk = Walk(load_method(self.settings.method, encoder), self.settings)
             drawn = [walk.register(pair.before, pair.after) for pair in self.pictures]
             arrays = [drawn[number % len(drawn)].pictures for number in range(len(pairs))]
             works[f"bare {precision}"] = lambda e=encoder, a=arrays: [e.encode_images(both) for both in a]

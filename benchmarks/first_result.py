@@ -33,7 +33,7 @@ def main() -> None:
     print(f"{describe_machine()}\n{pair.id}, median of {runs} (range), s")
     show("cold, argus compare", [seconds(lambda: cold(pair)) for _ in range(runs)])
     encoder = load_encoder("mini")
-    walk = Walk(load_method("argus", encoder), encoder, Settings(encoder="mini"))
+    walk = Walk(load_method("argus", encoder), Settings(encoder="mini"))
     for what, query in (("loaded, one pair", pair.query), ("the same, a thing", THING)):
         warm = partial(compare_images, pair.before, pair.after, [query], walk)
         warm()

@@ -140,7 +140,7 @@ def nuisances() -> dict[str, Callable[[np.ndarray], np.ndarray]]:
 def sweep(pairs: list[Pair], encoder: Encoder, settings: Settings) -> list[tuple[str, float, float, float]]:
     """Per nuisance: mean and highest score, and the share whose map or score reaches the threshold."""
     pictures = [read_image(pair.before, 1024) for pair in pairs]
-    walk = Walk(load_method(settings.method, encoder), encoder, settings)
+    walk = Walk(load_method(settings.method, encoder), settings)
     lines = []
     for name, disturb in nuisances().items():
         answers = [

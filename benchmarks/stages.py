@@ -68,7 +68,7 @@ def measure(
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Processor seconds by stage, for one pair and one query, and what a further query adds."""
     (pair,) = write_pairs(scratch, 1, size)
-    walk = Walk(load_method(settings.method, encoder), encoder, settings)
+    walk = Walk(load_method(settings.method, encoder), settings)
     longest = settings.resolution + encoder.cell
     decode, _ = cost(lambda: [read_scaled(path, longest) for path in (pair.before, pair.after)])
     both, registered = cost(lambda: walk.register(pair.before, pair.after))

@@ -13,7 +13,7 @@ from argus_fiftyone.text.query import Query
 
 
 def walk_of(encoder: Encoder, settings: Settings) -> Walk:
-    return Walk(load_method(settings.method, encoder), encoder, settings)
+    return Walk(load_method(settings.method, encoder), settings)
 
 
 def compared(

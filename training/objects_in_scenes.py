@@ -78,7 +78,7 @@ def by_the_engine(
 ) -> dict[str, tuple[float, float]]:
     """Per way of the engine: how often the named object holds the stronger evidence, and AP of its pixels."""
     encoder = load_encoder("mini")
-    walk = Walk(load_method("argus", encoder), encoder, Settings(encoder="mini"))
+    walk = Walk(load_method("argus", encoder), Settings(encoder="mini"))
     found: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for row, name in scenes(pairs_csv, seed, objects):
         before, after = (read_image(row[when]) for when in ("before", "after"))
