@@ -21,7 +21,7 @@ from walks import walk_of
 
 from argus_fiftyone.encoders.clip.loading import load_clip
 from argus_fiftyone.encoders.protocol import FeatureKind
-from argus_fiftyone.engine import cache as module
+from argus_fiftyone.engine import observation
 from argus_fiftyone.engine.batch import compare_pairs
 from argus_fiftyone.engine.cache import FeatureCache
 from argus_fiftyone.engine.cached_encoder import CachedEncoder
@@ -115,7 +115,7 @@ def test_changed_code_between_files_and_evidence_is_not_mistaken(pairs, cache, m
 
     def listening(self, key):
         entry = original(self, key)
-        if entry and "outcome" in entry[1]:
+        if entry and "alignment" in entry[1]:
             found.append(key)
         return entry
 
@@ -125,7 +125,7 @@ def test_changed_code_between_files_and_evidence_is_not_mistaken(pairs, cache, m
     ask(pairs, FakeTowers(), cache)
     assert len(set(found)) == len(pairs)
     found.clear()
-    monkeypatch.setattr(module, "code_identity", lambda: "a later release")
+    monkeypatch.setattr(observation, "code_identity", lambda: "a later release")
     ask(pairs, FakeTowers(), cache)
     assert not found
 
