@@ -21,7 +21,7 @@ from argus_fiftyone.encoders.protocol import Encoder
 from argus_fiftyone.encoders.registry import load_encoder
 from argus_fiftyone.engine.compare import Walk, compare_images
 from argus_fiftyone.engine.overlay import overlay
-from argus_fiftyone.evaluation.report import CIRCULAR, as_table
+from argus_fiftyone.evaluation.report import CIRCULAR, EvaluationReport, as_table
 from argus_fiftyone.io.images import read_image, resize
 from argus_fiftyone.io.maps import read_map
 from argus_fiftyone.io.masks import read_mask
@@ -52,7 +52,7 @@ BOOTSTRAPS = 1000
 
 def measure(
     csv: Path, folder: Path, encoder: Encoder, settings: Settings, every: int = 1, query: str | None = None
-) -> dict:
+) -> EvaluationReport:
     """Run every n-th pair of a list and evaluate it; a query given is asked of all pairs."""
     run_pairs(read_pairs(csv)[::every], folder, settings, encoder, None if query is None else [query])
     return evaluate_run(csv, folder, settings.threshold)

@@ -10,7 +10,8 @@ from safetensors.torch import save_file
 from tiny_clip import dense_of, register, scene
 
 from argus_fiftyone.encoders.checkpoints import read_checkpoint
-from argus_fiftyone.encoders.clip.loading import find_weights, list_entries, load_clip
+from argus_fiftyone.encoders.clip.listing import list_entries
+from argus_fiftyone.encoders.clip.loading import find_weights, load_clip
 from argus_fiftyone.encoders.clip.tower import (
     build_model,
     fill_at_random,
