@@ -43,11 +43,11 @@ class Doomed(FakeTowers):
         return super().encode_images(images, kinds)
 
 
-def load_fake(name: str, device: str) -> FakeTowers:
+def load_fake(settings: Settings) -> FakeTowers:
     return FakeTowers()
 
 
-def load_doomed(name: str, device: str, grave: str) -> FakeTowers:
+def load_doomed(settings: Settings, grave: str) -> FakeTowers:
     return Doomed(grave)
 
 
