@@ -22,6 +22,7 @@ from argus_fiftyone.engine.regions import find_regions
 from argus_fiftyone.engine.result import Comparison, PairResult
 from argus_fiftyone.io.maps import SmoothMap
 from argus_fiftyone.io.pair_list import Pair
+from argus_fiftyone.settings import Settings
 from benchmarks.measuring import by_amount, describe_machine, seconds, tell_ratio
 from benchmarks.own_database import own_database
 
@@ -96,7 +97,7 @@ def by_argus(dataset: Any, outcomes: list[PairResult], folder: Path) -> None:
     from argus_fiftyone.plugin.dataset.slices import pairs_in
     from argus_fiftyone.plugin.dataset.writing import RunWriter
 
-    writer = RunWriter(dataset, {"run": 0.5}, folder, 0.5)
+    writer = RunWriter(dataset, {"run": Settings.threshold}, folder, Settings.threshold)
     for sample, outcome in zip(pairs_in(dataset).samples, outcomes, strict=True):
         writer.add(sample, outcome)
     writer.flush()

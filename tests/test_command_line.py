@@ -31,9 +31,9 @@ COLUMNS = "id,query,score,direction,alignment,status,error"
 def argus(monkeypatch: pytest.MonkeyPatch):
     """Calls the command with fake towers in place of every encoder; returns what typer's runner saw."""
 
-    def load(name: str, device: str) -> FakeTowers:
-        if name == "none":
-            raise EncoderUnavailable("Unknown encoder 'none'. Known here: mini, or clip:MODEL:TAG.")
+    def load(name: str, device: str, **options: str) -> FakeTowers:
+        if name == "nothing":
+            raise EncoderUnavailable("Unknown encoder 'nothing'. Known here: mini, or clip:MODEL:TAG.")
         return FakeTowers()
 
     monkeypatch.setattr(registry, "load_encoder", load)
@@ -193,8 +193,8 @@ def test_a_list_that_is_missing_or_lacks_a_column_is_bad_usage(argus, tmp_path: 
 
 def test_an_unknown_encoder_is_bad_usage(argus, pairs, pictures, tmp_path: Path):
     for words in (("run", pairs), ("compare", *pictures, "")):
-        told = one_clear_line(argus(*words, "-o", tmp_path / "out", "--encoder", "none"))
-        assert "Unknown encoder 'none'. Known here: mini" in told
+        told = one_clear_line(argus(*words, "-o", tmp_path / "out", "--encoder", "nothing"))
+        assert "Unknown encoder 'nothing'. Known here: mini" in told
 
 
 @pytest.mark.parametrize("threshold", ["0", "1.5", "-1"])

@@ -50,7 +50,6 @@ def start_run(
         "queries": list(queries or []),
         "refined": list(refined),
         "encoder": encoder,
-        "method": settings.method,
         "threshold": settings.threshold,
         "thresholds": dict.fromkeys(bases(key, queries), settings.threshold),
         "applying": {},
@@ -81,8 +80,9 @@ def run_record(dataset: Dataset, key: str) -> dict[str, Any]:
         )
     info = dataset.get_run_info(key)
     record = {name: value for name, value in vars(info.config).items() if not name.startswith("_")}
-    # Runs of 0.1.0 name no method: there was one.
-    return {"method": Settings.method, **record, "key": key, "timestamp": info.timestamp}
+    # FiftyOne keeps the kind of run under the name of "method"; ours is among the settings.
+    method = Settings.from_record(record["settings"]).method
+    return {**record, "method": method, "key": key, "timestamp": info.timestamp}
 
 
 def update_run(dataset: Dataset, key: str, **changes: Any) -> None:
