@@ -110,7 +110,7 @@ def test_run_writes_maps_of_the_after_pictures_size_and_scores_with_exact_column
     out = tmp_path / "out"
     done = argus("run", pairs, "--out", out)
     assert done.exit_code == 0, done.output
-    assert "3 of 3 pairs compared with fake" in done.stdout
+    assert "3 of 3 pairs compared by argus on fake" in done.stdout
     lines = (out / "scores.csv").read_text().splitlines()
     assert lines[0] == COLUMNS
     assert [line.split(",")[0] for line in lines[1:]] == ["part/came", "part/went", "part/same"]
@@ -265,7 +265,7 @@ def test_a_foreign_folder_makes_link_bad_usage(argus, monkeypatch):
 def test_with_mini_a_run_finds_the_change_and_leaves_the_unchanged_pair_at_zero(
     argus, mini, monkeypatch, tmp_path: Path
 ):
-    monkeypatch.setattr(registry, "load_encoder", lambda name, device: mini)
+    monkeypatch.setattr(registry, "load_encoder", lambda name, device, **options: mini)
     surface = draw_surface(11)
     write_png(tmp_path / "before.png", surface)
     write_png(tmp_path / "after.png", paste_object(surface))
