@@ -117,7 +117,12 @@ def test_the_command_goes_on_and_says_why_it_refuses(pairs, tmp_path, monkeypatc
     from argus_fiftyone.encoders import registry
 
     loaded: list[FakeTowers] = []
-    monkeypatch.setattr(registry, "load_encoder", lambda *_: loaded.append(FakeTowers()) or loaded[-1])
+
+    def load(*_: str, **options: str) -> FakeTowers:
+        loaded.append(FakeTowers())
+        return loaded[-1]
+
+    monkeypatch.setattr(registry, "load_encoder", load)
     listed, out = str(tmp_path / "scenes" / "pairs.csv"), str(tmp_path / "out")
     command = ["run", listed, "--out", out, "--encoder", "fake"]
     assert CliRunner().invoke(app, command).exit_code == 0

@@ -24,7 +24,7 @@ from argus_fiftyone.settings import Settings
 
 pytestmark = pytest.mark.database
 
-SETTINGS = Settings(encoder="fake", resolution=128, threshold=0.02)  # low: these towers see little
+SETTINGS = Settings(encoder="fake", resolution=128, threshold=0.0002)  # low: these towers see little
 
 
 @pytest.fixture
