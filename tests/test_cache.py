@@ -17,15 +17,15 @@ import pytest
 import tiny_clip
 import torch
 from fake_towers import FakeTowers, write_scenes
-from walks import walk_of
+from walks import store_of, walk_of
 
 from argus_fiftyone.encoders.clip.loading import load_clip
 from argus_fiftyone.encoders.protocol import FeatureKind
-from argus_fiftyone.engine import observation
+from argus_fiftyone.engine import compare
 from argus_fiftyone.engine.batch import compare_pairs
 from argus_fiftyone.engine.cache import FeatureCache
 from argus_fiftyone.engine.cached_encoder import CachedEncoder
-from argus_fiftyone.engine.observation import Observation, PairStore
+from argus_fiftyone.engine.observation import Observation
 from argus_fiftyone.engine.result import PairResult
 from argus_fiftyone.io.images import read_image
 from argus_fiftyone.io.pair_list import Pair, read_pairs
@@ -125,7 +125,7 @@ def test_changed_code_between_files_and_evidence_is_not_mistaken(pairs, cache, m
     ask(pairs, FakeTowers(), cache)
     assert len(set(found)) == len(pairs)
     found.clear()
-    monkeypatch.setattr(observation, "code_identity", lambda: "a later release")
+    monkeypatch.setattr(compare, "code_identity", lambda: "a later release")
     ask(pairs, FakeTowers(), cache)
     assert not found
 
@@ -136,7 +136,7 @@ def test_every_field_of_an_observation_survives_the_cache(pairs, cache):
     # As of an image compared with itself: two names hold one tensor.
     place = torch.rand(1, 4, 5)
     observed = dataclasses.replace(seen, tensors={**seen.tensors, "one": place, "other": place})
-    store = PairStore(walk, cache)
+    store = store_of(walk, cache)
     store.put("key", observed)
     back = store.get("key")
     assert back is not None
@@ -146,7 +146,7 @@ def test_every_field_of_an_observation_survives_the_cache(pairs, cache):
 
 def test_a_cached_observation_says_what_the_pair_itself_says(pairs, cache):
     walk = walk_of(FakeTowers(), SETTINGS)
-    store, (pair, *_) = PairStore(walk, cache), pairs
+    store, (pair, *_) = store_of(walk, cache), pairs
     (seen,) = walk.observe([walk.register(pair.before, pair.after)])
     key = store.key(pair)
     assert key
@@ -162,15 +162,15 @@ def test_a_cached_observation_says_what_the_pair_itself_says(pairs, cache):
 
 def test_another_method_version_resolution_or_file_is_not_mistaken(pairs, cache, monkeypatch):
     walk = walk_of(FakeTowers(), SETTINGS)
-    keys = {PairStore(walk, cache).key(pairs[0]), PairStore(walk, cache).key(pairs[1])}
-    keys.add(PairStore(walk_of(FakeTowers(), Settings(resolution=160)), cache).key(pairs[0]))
+    keys = {store_of(walk, cache).key(pairs[0]), store_of(walk, cache).key(pairs[1])}
+    keys.add(store_of(walk_of(FakeTowers(), Settings(resolution=160)), cache).key(pairs[0]))
     monkeypatch.setattr(type(walk.method), "version", 99)
-    keys.add(PairStore(walk, cache).key(pairs[0]))
+    keys.add(store_of(walk, cache).key(pairs[0]))
     monkeypatch.setattr(type(walk.method), "name", "another")
-    keys.add(PairStore(walk, cache).key(pairs[0]))
+    keys.add(store_of(walk, cache).key(pairs[0]))
     assert len(keys) == 5
     gone = Pair("gone", pairs[0].before, pairs[0].after.with_name("gone.png"))
-    assert PairStore(walk, cache).key(gone) is None
+    assert store_of(walk, cache).key(gone) is None
 
 
 def assert_equal(found, expected) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from argus_fiftyone.encoders.protocol import Encoder
+from argus_fiftyone.engine.cache import FeatureCache
 from argus_fiftyone.engine.compare import Picture, Walk, compare_images
+from argus_fiftyone.engine.observation import PairStore
 from argus_fiftyone.engine.result import Comparison
 from argus_fiftyone.methods.registry import load_method
 from argus_fiftyone.settings import Settings
@@ -14,6 +16,10 @@ from argus_fiftyone.text.query import Query
 
 def walk_of(encoder: Encoder, settings: Settings) -> Walk:
     return Walk(load_method(settings.method, encoder), settings)
+
+
+def store_of(walk: Walk, cache: FeatureCache) -> PairStore:
+    return PairStore(cache, walk.identity, walk.encoder.device, walk.settings.resolution)
 
 
 def compared(

@@ -82,7 +82,7 @@ def compare_pairs(
     reading = ThreadPoolExecutor(readers, "argus-read")
     encoding, scoring = one_core_threads(lanes, "argus-encode"), one_core_threads(1, "argus-score")
     asked = [query if isinstance(query, Query) else parse_query(query) for query in queries or ()]
-    store = PairStore(walk, cache) if cache else None
+    store = PairStore(cache, walk.identity, encoder.device, settings.resolution) if cache else None
     work = _Work(walk, asked, batch, scoring, store)
     try:
         scoring.submit(walk.queries, asked)  # all words at once, while the first pair is read

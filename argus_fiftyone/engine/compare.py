@@ -17,7 +17,7 @@ import torch
 
 from argus_fiftyone.encoders.entries import NONE
 from argus_fiftyone.encoders.protocol import Encoder
-from argus_fiftyone.engine.cache import FeatureCache
+from argus_fiftyone.engine.cache import FeatureCache, code_identity, digest
 from argus_fiftyone.engine.cached_encoder import CachedEncoder
 from argus_fiftyone.engine.calibration import curve_of
 from argus_fiftyone.engine.features import pair_batch
@@ -55,6 +55,13 @@ class Walk:
         self.fitted: Tensors = {}
         self._curve = curve_of(method, self.encoder.family)
         self._support: dict[str, float] = {}
+
+    @property
+    def identity(self) -> str:
+        """Changes with all that decides what is observed: encoder, method, what it learned, and the code."""
+        learned = (part for name in sorted(self.fitted) for part in (name, _bytes(self.fitted[name])))
+        seen_by = self.features.identity, self.method.name, str(self.method.version)
+        return digest(*seen_by, code_identity(), *learned)
 
     def register(self, before: Picture, after: Picture) -> RegisteredPair:
         """Both images at the size of encoding, in one frame and at one exposure.
@@ -178,6 +185,10 @@ def compare_images(
 
     # In pieces for all cores, unless the encoder wants them all at once.
     return in_pieces(whole) if walk.encoder.one_by_one else whole()
+
+
+def _bytes(tensor: torch.Tensor) -> bytes:
+    return tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
 
 
 def named(encoder: Encoder) -> str:

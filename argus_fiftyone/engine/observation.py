@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from argus_fiftyone.engine.cache import FeatureCache, code_identity, digest, pair_key
+from argus_fiftyone.engine.cache import FeatureCache, pair_key
 from argus_fiftyone.io.pair_list import Pair
 from argus_fiftyone.methods.protocol import Tensors
-
-if TYPE_CHECKING:  # the walk observes; this file only keeps what it observed
-    from argus_fiftyone.engine.compare import Walk
 
 GUIDE = "guide"
 """Stands beside the method's tensors in the cache."""
@@ -40,12 +36,9 @@ class Observation:
 class PairStore:
     """Observations of pairs, kept under the bytes of both files and all that decides what is observed."""
 
-    def __init__(self, walk: Walk, cache: FeatureCache) -> None:
-        self._cache, self._resolution = cache, walk.settings.resolution
-        self._device, method = walk.encoder.device, walk.method
-        fitted = (part for name in sorted(walk.fitted) for part in (name, _bytes(walk.fitted[name])))
-        seen_by = walk.features.identity, method.name, str(method.version)
-        self._identity = digest(*seen_by, code_identity(), *fitted)
+    def __init__(self, cache: FeatureCache, identity: str, device: torch.device, resolution: int) -> None:
+        """Args: see `Walk.identity`; the encoder's device; and the resolution of `Settings`."""
+        self._cache, self._identity, self._device, self._resolution = cache, identity, device, resolution
 
     def key(self, pair: Pair) -> str | None:
         """The key of a pair; None if a file cannot be read, which decoding will tell better."""
@@ -65,7 +58,3 @@ class PairStore:
         """Keep an observation, exactly."""
         facts = {name: getattr(observed, name) for name in ("alignment", "warp", "size")}
         self._cache.put(key, {**observed.tensors, GUIDE: torch.from_numpy(observed.guide)}, facts)
-
-
-def _bytes(tensor: torch.Tensor) -> bytes:
-    return tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()

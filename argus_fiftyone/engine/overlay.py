@@ -1,33 +1,15 @@
-"""What `argus compare` leaves on disk: the heatmap, an overlay for people, and the facts."""
+"""A heatmap for people: evidence in colour and regions outlined on the after image."""
 
 from __future__ import annotations
-
-import json
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from argus_fiftyone import __version__
 from argus_fiftyone.engine.regions import Region
 from argus_fiftyone.io.images import resize
-from argus_fiftyone.io.maps import write_map
-from argus_fiftyone.io.png import write_png, write_whole
-
-if TYPE_CHECKING:  # a comparison draws itself by this file
-    from argus_fiftyone.engine.result import Comparison
 
 APPEARED = (230, 60, 40)
 DISAPPEARED = (40, 110, 230)
-
-
-def write_comparison(folder: Path, comparison: Comparison) -> None:
-    """Write heatmap.png (16-bit signed), overlay.png and result.json."""
-    write_map(folder / "heatmap.png", comparison.drawing)
-    write_png(folder / "overlay.png", comparison.overlay())
-    record = comparison.as_record() | {"settings": comparison.settings.as_record(), "argus": __version__}
-    write_whole(folder / "result.json", json.dumps(record, indent=2, ensure_ascii=False).encode())
 
 
 def overlay(after: np.ndarray, heatmap: np.ndarray, regions: list[Region], threshold: float) -> np.ndarray:

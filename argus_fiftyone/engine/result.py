@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,10 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from argus_fiftyone import __version__
+from argus_fiftyone.engine.overlay import overlay
 from argus_fiftyone.engine.regions import Direction, Region
 from argus_fiftyone.io.images import read_image
-from argus_fiftyone.io.maps import SmoothMap
+from argus_fiftyone.io.maps import SmoothMap, write_map
 from argus_fiftyone.io.pair_list import IDENTITY_HOMOGRAPHY, Pair
+from argus_fiftyone.io.png import colour_png, write_png, write_whole
 from argus_fiftyone.settings import Settings
 
 
@@ -76,20 +80,18 @@ class Comparison:
         Raises:
             ImageError: if the after image has to be read again and cannot be.
         """
-        from argus_fiftyone.engine.overlay import overlay
-
         return overlay(self._after_image(), self.heatmap, self.regions, self.settings.threshold)
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write heatmap.png (16-bit signed), overlay.png and result.json."""
-        from argus_fiftyone.engine.overlay import write_comparison
-
-        write_comparison(Path(folder), self)
+        target = Path(folder)
+        write_map(target / "heatmap.png", self.drawing)
+        write_png(target / "overlay.png", self.overlay())
+        record = self.as_record() | {"settings": self.settings.as_record(), "argus": __version__}
+        write_whole(target / "result.json", json.dumps(record, indent=2, ensure_ascii=False).encode())
 
     def _repr_png_(self) -> bytes:
         """The picture that notebooks show."""
-        from argus_fiftyone.io.png import colour_png
-
         return colour_png(self.overlay())
 
     def _after_image(self) -> np.ndarray:
