@@ -15,13 +15,16 @@ from argus_fiftyone.methods.protocol import Method
 
 MOST = 0.9999
 """Keeps the odds of evidence finite."""
+FOOT = 0.1
+"""The share of e that h is at the least: a steep curve alone would push the order of faint evidence below
+the levels of a 16-bit map."""
 
 
 @dataclass(frozen=True)
 class Curve:
     """From raw evidence x to h, in two steps, since edges are followed between them.
 
-        e = x / (x + half),   h = o^steepness / (1 + o^steepness),   o = odds(e) / odds(cut)
+        e = x / (x + half),   h = max(o^steepness / (1 + o^steepness), FOOT · e),   o = odds(e) / odds(cut)
 
     Attributes:
         half: raw evidence that makes e one half, > 0.
@@ -42,7 +45,9 @@ class Curve:
         magnitude = np.minimum(np.abs(cells), MOST)
         odds = magnitude / (1 - magnitude) * ((1 - self.cut) / self.cut)
         steep = odds**self.steepness
-        return np.copysign(steep / (1 + steep), cells).astype(np.float32, copy=False)
+        return np.copysign(np.maximum(steep / (1 + steep), FOOT * magnitude), cells).astype(
+            np.float32, copy=False
+        )
 
 
 def curve_of(method: Method, family: str) -> Curve:
