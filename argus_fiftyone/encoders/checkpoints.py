@@ -97,7 +97,7 @@ def _hub_answers() -> bool:
     return True
 
 
-def missing_weights_message(model: str, tag: str, what_happened: str = "are not on this machine") -> str:
+def missing_weights_message(model: str, tag: str, what_happened: str) -> str:
     """Why the weights of MODEL:TAG cannot be used, and the ways out."""
     repository, file = next(_hub_files(model, tag), ("of your choice", HUB_FILES[0]))
     known = next((r for r in SHORT_NAMES.values() if r.name == f"{model}:{tag}"), None)

@@ -36,7 +36,12 @@ def default_encoder() -> str:
 
 
 def load_encoder(
-    name: str = AUTO, device: str = AUTO, *, attention: str = AUTO, precision: str = AUTO
+    name: str = AUTO,
+    device: str = AUTO,
+    *,
+    attention: str = AUTO,
+    precision: str = AUTO,
+    sigma: float | None = None,
 ) -> Encoder:
     """Load an encoder by name.
 
@@ -48,6 +53,7 @@ def load_encoder(
             "qq" or "v"; "auto" is "kk".
         precision: of CLIP towers: "fp32", "bf16", "fp16", or "auto": bf16 where the processor has
             it and the features stay within cosine 0.9995 of float32.
+        sigma: of CLIP towers, the width of the neighbourhood prior in patches; 0 leaves it out.
 
     Raises:
         EncoderUnavailable: if the name is unknown, its weights cannot be had, or it has no such option.
@@ -63,12 +69,12 @@ def load_encoder(
         from argus_fiftyone.encoders.mini.encoder import MiniEncoder
 
         _require_offline_extra()
-        _refuse_options(name, attention, precision)
+        _refuse_options(name, attention, precision, sigma)
         return MiniEncoder(best_device(device))
     if name.startswith("clip:") or name in SHORT_NAMES:
         from argus_fiftyone.encoders.clip.loading import load_clip
 
-        return load_clip(name, device, attention=attention, precision=precision)
+        return load_clip(name, device, attention=attention, precision=precision, sigma=sigma)
     known = ", ".join(entry.name for entry in list_encoders())
     raise EncoderUnavailable(f"Unknown encoder {name!r}. Known here: {known}, or clip:MODEL:TAG.")
 
@@ -86,9 +92,9 @@ def _mini_entry() -> EncoderEntry:
     )
 
 
-def _refuse_options(name: str, attention: str, precision: str) -> None:
-    for option, value in (("attention", attention), ("precision", precision)):
-        if value not in (AUTO, "kk" if option == "attention" else "fp32"):
+def _refuse_options(name: str, attention: str, precision: str, sigma: float | None) -> None:
+    for option, value in (("attention", attention), ("precision", precision), ("sigma", sigma)):
+        if value not in (None, AUTO):
             raise EncoderUnavailable(f"{name} has no {option} {value!r}; that option is for CLIP towers")
 
 

@@ -29,6 +29,9 @@ from argus_fiftyone.encoders.protocol import FeatureKind, ImageFeatures
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
 
+SIGMA = 5.0
+"""Width of the neighbourhood prior in patches, as in NACLIP."""
+
 TEMPERATURE = 40.0
 """Below CLIP's learned 100, which is meant for whole pictures: single cells are noisier."""
 
@@ -64,7 +67,7 @@ class ClipEncoder:
         tokenizer: Callable[..., torch.Tensor],
         entry: dict[str, Any],
         attention: str = "kk",
-        sigma: float = 5.0,
+        sigma: float = SIGMA,
     ) -> None:
         self.name, self.family = str(parsed), "clip"
         self.note = RANDOM_NOTE if parsed.kind == "random" else ""

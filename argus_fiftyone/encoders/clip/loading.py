@@ -12,13 +12,12 @@ import torch
 from argus_fiftyone.encoders.checkpoints import (
     download_weights,
     find_weights,
-    missing_weights_message,
     pretrained_entry,
     read_checkpoint,
 )
 from argus_fiftyone.encoders.clip.checks import check_parts, check_walk, pick_precision
 from argus_fiftyone.encoders.clip.dense import ATTENTIONS, neighbourhood_prior
-from argus_fiftyone.encoders.clip.encoder import ClipEncoder
+from argus_fiftyone.encoders.clip.encoder import SIGMA, ClipEncoder
 from argus_fiftyone.encoders.clip.names import SHORT_NAMES, ClipName, parse_clip_name
 from argus_fiftyone.encoders.clip.tower import (
     build_model,
@@ -46,8 +45,7 @@ def load_clip(
     *,
     attention: str = "auto",
     precision: str = "auto",
-    sigma: float = 5.0,
-    allow_download: bool = True,
+    sigma: float | None = None,
 ) -> ClipEncoder:
     """A CLIP encoder, ready to run.
 
@@ -57,8 +55,7 @@ def load_clip(
         attention: what patches compare in the last block: "kk", "vv", "qq" or "v"; "auto" is "kk".
         precision: "fp32", "bf16", "fp16", or "auto": bf16 where the processor has it and the
             features stay within cosine 0.9995 of float32, measured on loading.
-        sigma: width of the neighbourhood prior in patches; 0 leaves it out.
-        allow_download: whether missing weights of a tag may be fetched.
+        sigma: width of the neighbourhood prior in patches; 0 leaves it out; None is 5.
 
     Raises:
         ValueError: if the name or an option has none of the forms above.
@@ -68,13 +65,14 @@ def load_clip(
     attention = ATTENTIONS[0] if attention == "auto" else attention
     if attention not in ATTENTIONS:
         raise ValueError(f"attention must be one of {', '.join(ATTENTIONS)}, got {attention!r}")
+    sigma = SIGMA if sigma is None else sigma
     neighbourhood_prior((1, 1), sigma)  # refuses a bad sigma before anything is loaded
     config = tower_config(parsed.model)
     entry = _entry_of(parsed)
     if entry.get("quick_gelu"):
         config["quick_gelu"] = True  # these weights were trained with it, whatever MODEL says
     tokenizer = _tokenizer(parsed.model)
-    checkpoint = _locate(parsed, allow_download)
+    checkpoint = _locate(parsed)
     tensors = read_checkpoint(checkpoint) if checkpoint else None  # before the costly building: it may fail
     model = build_model(config)
     check_parts(model)
@@ -114,13 +112,10 @@ def _tokenizer(model: str) -> Callable[..., torch.Tensor]:
     return open_clip.get_tokenizer(known)
 
 
-def _locate(parsed: ClipName, allow_download: bool) -> Path | None:
+def _locate(parsed: ClipName) -> Path | None:
     """The checkpoint to read, or None for random weights."""
     if parsed.kind == "random":
         return None
     if parsed.kind == "path":
         return Path(parsed.weights).expanduser()
-    found = find_weights(parsed.model, parsed.weights)
-    if found is None and not allow_download:
-        raise EncoderUnavailable(missing_weights_message(parsed.model, parsed.weights))
-    return found or download_weights(parsed.model, parsed.weights)
+    return find_weights(parsed.model, parsed.weights) or download_weights(parsed.model, parsed.weights)
