@@ -136,6 +136,7 @@ def test_arrow_keys_walk_the_triage_order(page, address, plates):
     review = flows.open_review(page)
     for name in ("plate-01", "plate-05", "plate-03", "plate-04"):
         review.get_by_text(name, exact=True).wait_for()
+        page.wait_for_timeout(flows.SETTLE_MS)  # FiftyOne's modal follows behind the panel
         flows.press(page, "ArrowRight")
     review.get_by_text("plate-07", exact=True).wait_for()
     flows.press(page, "ArrowLeft")
