@@ -104,8 +104,9 @@ def encoder_for(settings: Settings) -> Encoder:
 
     if not needs_encoder(settings.method):
         return load_encoder(NONE)
-    options = {"attention": settings.attention, "precision": settings.precision}
-    encoder = load_encoder(settings.encoder, settings.device, **options)
+    encoder = load_encoder(
+        settings.encoder, settings.device, attention=settings.attention, precision=settings.precision
+    )
     load_method(settings.method, encoder)  # what does not fit together is told before anything is read
     return encoder
 
