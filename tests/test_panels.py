@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 from typing import Any
 
+import fiftyone as fo
 import pytest
 from fiftyone import ViewField as F
 
@@ -83,6 +84,17 @@ def test_the_review_panel_describes_the_group_that_is_open(dataset, ids):
     assert (pair["after"]["width"], pair["after"]["height"]) == (64, 64)
     assert pair["warp"] == [1, 0, 0, 0, 1, 0, 0, 0, 1]
     assert [region["decision"] for region in pair["regions"]] == [None]
+
+
+def test_describing_a_pair_adds_nothing_to_what_fiftyone_goes_through_when_the_modal_turns(
+    dataset, ids, monkeypatch
+):
+    added: list[Any] = []
+    monkeypatch.setattr(type(fo.Sample), "_register_instance", lambda _, sample: added.append(sample))
+    assert review_panel.describe(ctx_for(dataset), ids["dark"])["ahead"]
+    assert not added
+    dataset.first()
+    assert added, "FiftyOne lists a data set's own samples another way by now"
 
 
 def test_both_panels_name_what_the_run_asked_for_rather_than_the_pairs_own_query(dataset, ids):

@@ -9,6 +9,7 @@ from typing import Any
 import fiftyone as fo
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
+from fiftyone.core.sample import SampleView
 
 from argus_fiftyone.plugin.dataset import scores, triage
 from argus_fiftyone.plugin.dataset.fields import PAIR_ID, QUERY, RunFields
@@ -31,6 +32,8 @@ from argus_fiftyone.plugin.dataset.slices import (
 )
 from argus_fiftyone.plugin.labels import decision_on, signed_file
 from argus_fiftyone.plugin.panels.chosen import chosen, chosen_ranking, listed_threshold, remember
+
+AnySample = fo.Sample | SampleView
 
 NO_RUN = "No heatmaps yet: close this picture and compute change heatmaps first."
 NO_SAMPLE = "Open a pair to review it."
@@ -157,7 +160,7 @@ def _following(ctx: Any, choice: scores.Choice, group_ids: list[str]) -> Iterato
             yield {**_shown(ctx, group, choice), "opened": group_id}
 
 
-def _shown(ctx: Any, group: dict[str, fo.Sample], choice: scores.Choice) -> dict[str, Any]:
+def _shown(ctx: Any, group: dict[str, SampleView], choice: scores.Choice) -> dict[str, Any]:
     before, after = (group[name] for name in pair_slices(ctx.dataset))
     signed_maps = managed_folder(ctx.dataset, "signed")
     described = describe_pair(before, after, RunFields.of(choice.base), signed_maps)
@@ -170,16 +173,18 @@ def _groups(dataset: fo.Dataset, after_ids: list[str]) -> list[str]:
     return [str(i) for i in view.values(f"{dataset.group_field}.id")]
 
 
-def _group_of(dataset: fo.Dataset, opened: str) -> dict[str, fo.Sample] | None:
+def _group_of(dataset: fo.Dataset, opened: str) -> dict[str, SampleView] | None:
     flat = dataset.select_group_slices(_allow_mixed=True)
     ids = flat.select(opened).values(f"{dataset.group_field}.id")
     try:
-        return dataset.get_group(ids[0] if ids else opened)
+        # Of a view: FiftyOne lists the data set's own samples for all threads. Its server goes through that
+        # list when the modal turns, fails where it grows meanwhile, and the App then closes the modal.
+        return dataset.view().get_group(ids[0] if ids else opened)
     except KeyError:  # deleted in the meantime
         return None
 
 
-def describe_pair(before: fo.Sample, after: fo.Sample, names: RunFields, signed_maps: Path) -> dict[str, Any]:
+def describe_pair(before: AnySample, after: AnySample, names: RunFields, signed_maps: Path) -> dict[str, Any]:
     """What is stored about one pair under the names of a run.
 
     Args:
@@ -207,11 +212,11 @@ def describe_pair(before: fo.Sample, after: fo.Sample, names: RunFields, signed_
     }
 
 
-def _value(sample: fo.Sample, name: str) -> Any:
+def _value(sample: AnySample, name: str) -> Any:
     return sample[name] if sample.has_field(name) else None
 
 
-def _picture(sample: fo.Sample) -> dict[str, Any]:
+def _picture(sample: AnySample) -> dict[str, Any]:
     size = sample.metadata or fo.ImageMetadata.build_for(sample.filepath)
     return {"path": sample.filepath, "width": size.width, "height": size.height}
 
