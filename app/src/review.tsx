@@ -47,7 +47,7 @@ function Review({ pair, walk }: { pair: Pair; walk: Walk }) {
   };
   const go = (by: number) => {
     setRefused("");
-    if (!walk.waiting) walk.go(by);
+    walk.go(by);
   };
   const step = (by: number) => setTarget((target + by + pair.regions.length + 1) % (pair.regions.length + 1));
   const flip = () => change({ mode: "blink", held: looks.held === "before" ? "after" : "before" });

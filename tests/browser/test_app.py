@@ -111,6 +111,7 @@ def test_one_key_per_pair_leads_through_the_review_to_the_confirmed_list(page, a
     order = ("plate-01", "plate-05", "plate-03", "plate-04", "plate-07", "plate-02")
     for name in order:
         review.get_by_text(name, exact=True).wait_for()
+        page.wait_for_selector('[data-cy="argus-review"][data-ready="true"]')  # refused before, and said so
         flows.press(page, {"plate-04": "n", "plate-07": "u", "plate-02": "u"}.get(name, "y"))
     review.get_by_text(order[-1], exact=True).wait_for(state="detached")
     flows.press(page, "ArrowLeft")
@@ -136,7 +137,6 @@ def test_arrow_keys_walk_the_triage_order(page, address, plates):
     review = flows.open_review(page)
     for name in ("plate-01", "plate-05", "plate-03", "plate-04"):
         review.get_by_text(name, exact=True).wait_for()
-        page.wait_for_timeout(flows.SETTLE_MS)  # FiftyOne's modal follows behind the panel
         flows.press(page, "ArrowRight")
     review.get_by_text("plate-07", exact=True).wait_for()
     flows.press(page, "ArrowLeft")

@@ -141,3 +141,83 @@ def test_a_pair_follows_its_regions_back_on_the_screen_and_in_the_database(page,
     flows.press(page, "g", "ArrowUp", "n", "ArrowDown", "u")
     assert row.get_attribute("data-decision") == "rejected", "decided on the pair itself"
     assert settled_reviews(page, plates) == {"plate-01": "rejected"}
+
+
+def turn_modal(page: Any, dataset: Any, name: str) -> None:
+    """Have FiftyOne's modal go to a pair, as its own arrows, or a late echo of an earlier wish, do."""
+    sample = dataset.match({"pair_id": name}).first()
+    page.evaluate(
+        "params => window.__foo__.executeOperator('open_sample', params)",
+        {"id": sample.id, "group_id": sample.group.id},
+    )
+
+
+def wait_for_modal(page: Any, dataset: Any, name: str) -> None:
+    group = dataset.match({"pair_id": name}).first().group.id
+    flows.wait_until(lambda: group in page.url, page)
+
+
+def hold_moves(page: Any) -> list[Any]:
+    """Keep what the panel asks about a pair it does not know yet from the server; returns what is held."""
+    held: list[Any] = []
+    page.route(
+        "**/operators/execute",
+        lambda route: (
+            held.append(route)
+            if '"__method__":"go"' in (route.request.post_data or "")
+            else route.continue_()
+        ),
+    )
+    return held
+
+
+def let_go(page: Any, held: list[Any]) -> None:
+    for route in held:
+        route.continue_()
+    page.unroute("**/operators/execute")
+
+
+def test_every_arrow_key_moves_one_pair_however_fast(page, address, plates):
+    review = start_review(page, address, plates.name)
+    for key in ["ArrowRight"] * 4:
+        page.keyboard.press(key)
+    review.get_by_text("plate-07", exact=True).wait_for()
+    for key in ["ArrowLeft"] * 2:
+        page.keyboard.press(key)
+    review.get_by_text("plate-03", exact=True).wait_for()
+    wait_for_modal(page, plates, "plate-03")
+    page.wait_for_timeout(flows.SETTLE_MS)
+    assert review.get_by_text("plate-03", exact=True).is_visible(), "nothing moves after the last key"
+
+
+def test_moves_pressed_while_an_answer_is_awaited_come_after_it(page, address, plates):
+    review = start_review(page, address, plates.name)
+    flows.press(page, "ArrowRight", "ArrowRight")
+    wait_for_modal(page, plates, "plate-03")
+    held = hold_moves(page)
+    page.keyboard.press("ArrowLeft")
+    flows.wait_until(lambda: held, page)
+    turn_modal(page, plates, "plate-08")  # not where the user, who is on the way to plate-05, wants to go
+    flows.press(page, "y")
+    assert "Nothing stored" in review.locator('[data-cy="argus-told"]').inner_text()
+    flows.press(page, "ArrowLeft", "ArrowRight", "ArrowRight", "ArrowRight")
+    let_go(page, held)
+    review.get_by_text("plate-04", exact=True).wait_for()
+    wait_for_modal(page, plates, "plate-04")
+    assert settled_reviews(page, plates) == {}
+
+
+def test_the_review_tells_a_late_echo_of_the_modal_from_a_turn_of_the_users(page, address, plates):
+    review = start_review(page, address, plates.name)
+    flows.press(page, "ArrowRight", "ArrowRight")
+    review.get_by_text("plate-03", exact=True).wait_for()
+    wait_for_modal(page, plates, "plate-03")
+    earlier = plates.match({"pair_id": "plate-05"}).first().group.id
+    with page.expect_event("framenavigated", lambda frame: earlier in frame.url):
+        turn_modal(page, plates, "plate-05")
+    wait_for_modal(page, plates, "plate-03")
+    assert review.get_by_text("plate-03", exact=True).is_visible()
+    page.locator('[data-cy="panel-tab-argus_review"]').click()  # a press beside the panel
+    turn_modal(page, plates, "plate-05")
+    review.get_by_text("plate-05", exact=True).wait_for()
+    wait_for_modal(page, plates, "plate-05")
