@@ -180,7 +180,7 @@ def error(done: Alignment, warp: np.ndarray | None) -> float:
         return float("inf")
     grid = np.stack(np.meshgrid(*[np.linspace(0, 1, 17)] * 2), axis=-1).reshape(-1, 1, 2)
     sources = cv2.perspectiveTransform(grid, np.linalg.inv(warp))
-    common = ((sources >= 0) & (sources <= 1)).all(axis=-1)[:, 0]
+    common = np.all((sources >= 0) & (sources <= 1), axis=-1)[:, 0]
     landed = cv2.perspectiveTransform(sources[common], done.warp)
     return float(np.quantile(np.linalg.norm(landed - grid[common], axis=-1), 0.95))
 

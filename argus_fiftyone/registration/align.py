@@ -25,9 +25,17 @@ from argus_fiftyone.registration.warping import (
     warped,
 )
 
-SMALLEST_TURN = 1.5
+UNSURE_MATCH = 0.75
+"""Plain pictures match so well anywhere: below this, another way to register them is looked for."""
+UNSURE_MATCH_STRETCHED = 0.95
+"""The same where one picture was stretched to the other's proportions, which may have torn them apart."""
+STRETCHED = 1.05
+SURE_MATCH = 0.9
+CLEARLY_BETTER = 0.4
+"""What an unsure registration is given up for: such a match, and this share of its mismatch at most."""
+SMALLEST_TURN = 5
 """Degrees that are told."""
-SMALLEST_ZOOM = 1.03
+SMALLEST_ZOOM = 1.1
 """Times nearer or farther that is told."""
 
 
@@ -82,16 +90,30 @@ def align(before: np.ndarray, after: np.ndarray, whole: np.ndarray | None = None
     cascade = Cascade(as_small_grey(before), as_small_grey(after))
     if not np.array_equal(before, after):
         cascade.descend()
-    if cascade.match < REGISTERED_MATCH:
-        source = before if whole is None else whole
+    source = before if whole is None else whole
+    if cascade.match < _sure_match(source, after):
         distant = find_distant(source, after)
-        if distant is not None and cascade.outdone_by(distant.match):
+        if distant is not None and _is_better(distant, cascade):
             return _record_distant(distant, source, after)
-    return _record(cascade, before, after)
+    return _record(cascade, before, after, source.shape)
 
 
-def _record(cascade: Cascade, before: np.ndarray, after: np.ndarray) -> Alignment:
-    """Move the picture itself as the cascade found best."""
+def _sure_match(whole: np.ndarray, after: np.ndarray) -> float:
+    """The match from which the cascade is believed without looking further."""
+    stretch = whole.shape[0] / whole.shape[1] / (after.shape[0] / after.shape[1])
+    return UNSURE_MATCH_STRETCHED if max(stretch, 1 / stretch) > STRETCHED else UNSURE_MATCH
+
+
+def _is_better(distant: Distant, cascade: Cascade) -> bool:
+    """Whether to give up what the cascade found."""
+    if cascade.match < REGISTERED_MATCH:
+        return cascade.outdone_by(distant.match)
+    mismatch = CLEARLY_BETTER * (1 - cascade.match)
+    return cascade.outdone_by(distant.match) and distant.match >= SURE_MATCH and 1 - distant.match < mismatch
+
+
+def _record(cascade: Cascade, before: np.ndarray, after: np.ndarray, whole: tuple[int, ...]) -> Alignment:
+    """Move the picture itself as the cascade found best; `whole` has its own proportions."""
     homography = rescaled(cascade.homography, cascade.before.shape, before.shape)
     scale = before.shape[1] / cascade.before.shape[1]
     phrase, picture, in_view = cascade.phrase, before, np.ones(before.shape[:2], bool)
@@ -100,6 +122,8 @@ def _record(cascade: Cascade, before: np.ndarray, after: np.ndarray) -> Alignmen
         phrase = f"shift by {np.hypot(*homography[:2, 2]):.1f} px"
     if cascade.stage != "identity":
         in_view = reached(homography, before.shape, in_view)
+        told = _told(rescaled(homography, before.shape, (1, 1)), whole, after.shape, mirrored=False)
+        phrase = ", ".join([phrase, *told])
     if cascade.flow is not None:
         phrase += f", refined by flow up to {scale * np.linalg.norm(cascade.flow, axis=2).max():.0f} px"
         flow = _enlarged(cascade.flow * np.float32(scale), before.shape)
@@ -126,7 +150,8 @@ def _record_distant(distant: Distant, before: np.ndarray, after: np.ndarray) -> 
     motion = from_fractions(distant.warp, before.shape, after.shape)
     source, homography = shrunk_for(before, motion)
     in_view = reached(homography, after.shape, np.ones(source.shape[:2], bool))
-    phrase, parallax = _told(distant, before.shape, after.shape), 0.0
+    told = _told(distant.warp, before.shape, after.shape, distant.mirrored) or ["another cut"]
+    phrase, parallax = f"{', '.join(told)}, from {distant.support} inliers", 0.0
     if distant.flow is None:
         picture = warped(source, homography, after.shape)
     else:
@@ -152,21 +177,26 @@ def _state(match: float, registered: bool, in_view: np.ndarray) -> str:
     return state + ("" if in_view.all() else f", {in_view.mean():.0%} in view")
 
 
-def _told(distant: Distant, before: tuple[int, ...], after: tuple[int, ...]) -> str:
-    """What a camera would have had to do, e.g. "turned by 90°, 1.5x nearer, from 45 inliers"."""
+def _told(warp: np.ndarray, before: tuple[int, ...], after: tuple[int, ...], mirrored: bool) -> list[str]:
+    """What a camera would have had to do, e.g. "turned by 90° clockwise" and "1.5x nearer".
+
+    Args:
+        before, after: (height, width) of the pictures at their own proportions.
+    """
     # With the long sides of both pictures as unit: a file's size in pixels is not how near it was taken.
     unit = max(after[:2]) / max(before[:2])
-    slope = slope_of(from_fractions(distant.warp, before, after), before) / unit
+    slope = slope_of(from_fractions(warp, before, after), before) / unit
     zoom = float(np.sqrt(abs(np.linalg.det(slope))))
-    if distant.mirrored:
+    if mirrored:
         slope = slope @ np.diag([-1, 1])
     turn = float(np.degrees(np.arctan2(slope[1, 0] - slope[0, 1], slope[0, 0] + slope[1, 1])))
-    said = ["mirrored"] if distant.mirrored else []
+    said = ["mirrored"] if mirrored else []
     if abs(turn) >= SMALLEST_TURN:
-        said.append(f"turned by {turn:.0f}°")
+        sense = "" if abs(turn) > 179 else " clockwise" if turn > 0 else " anticlockwise"
+        said.append(f"turned by {abs(turn):.0f}°{sense}")
     if max(zoom, 1 / zoom) >= SMALLEST_ZOOM:
         said.append(f"{zoom:.1f}x nearer" if zoom > 1 else f"{1 / zoom:.1f}x farther")
-    return f"{', '.join(said) or 'another cut'}, from {distant.support} inliers"
+    return said
 
 
 def _placed(distant: Distant, after: tuple[int, ...]) -> np.ndarray:
@@ -177,7 +207,7 @@ def _placed(distant: Distant, after: tuple[int, ...]) -> np.ndarray:
         round(share * side) for share, side in zip(distant.box, (width, height) * 2, strict=True)
     )
     whole = np.zeros((height, width, 2), np.float32)
-    inside = distant.flow * np.float32([width, height])
+    inside = distant.flow * np.array([width, height], np.float32)
     whole[top:bottom, left:right] = _enlarged(inside, (bottom - top, right - left))
     return whole
 

@@ -56,7 +56,7 @@ class _Keypoints:
 
     def mirrored(self, width: int) -> _Keypoints:
         """Those of the picture mirrored from left to right, without looking at it again."""
-        places = self.places * np.float32([-1, 1]) + np.float32([width - 1, 0])
+        places = np.array([width - 1, 0], np.float32) + self.places * np.array([-1, 1], np.float32)
         return _Keypoints(places, 180 - self.angles, self.sizes, self.descriptors[:, MIRRORED_BINS])
 
 
@@ -84,7 +84,8 @@ def _keypoints(grey: np.ndarray) -> _Keypoints | None:
     # The root of what sums to one compares by overlap rather than by the loudest bin (Arandjelović 2012).
     root = np.sqrt(descriptors / (descriptors.sum(axis=1, keepdims=True) + 1e-6))
     places, angles, sizes = zip(*((point.pt, point.angle, point.size) for point in points), strict=True)
-    return _Keypoints(np.float32(places), np.float32(angles), np.float32(sizes), root)
+    where, angle, size = (np.array(values, np.float32) for values in (places, angles, sizes))
+    return _Keypoints(where, angle, size, root)
 
 
 def _agreed(first: _Keypoints, second: _Keypoints) -> list[tuple[np.ndarray, int]]:
@@ -127,7 +128,7 @@ def _in_one_vote(turns: np.ndarray, scales: np.ndarray) -> np.ndarray:
     scale = np.clip(2 * np.log2(scales) + OCTAVES / 2, 0, OCTAVES - 1e-3)
     votes = np.zeros((ANGLES, OCTAVES + 2))
     np.add.at(votes, (turn.astype(int) % ANGLES, scale.astype(int) + 1), 1)
-    around = sum(np.roll(votes, step, axis=0) for step in (-1, 0, 1))
+    around = votes + np.roll(votes, 1, axis=0) + np.roll(votes, -1, axis=0)
     around = around[:, :-2] + around[:, 1:-1] + around[:, 2:]
     most_turn, most_scale = np.unravel_index(around.argmax(), around.shape)
     aside = np.abs((turn - most_turn - 0.5 + ANGLES / 2) % ANGLES - ANGLES / 2)

@@ -29,8 +29,10 @@ LEAST_CONTAINED = 0.6
 """The same for the picture that has more of itself in common: one is a part of the other. Two pictures
 that only touch are better compared as they are, since most of both would go unseen."""
 MOST_SCALE = 4.5
-MATCH_OF_ALL, MATCH_OF_LITTLE = 0.5, 0.7
+MATCH_OF_ALL, MATCH_OF_LITTLE = 0.5, 0.85
 """Match that is asked for where all is in view, and where next to nothing is."""
+SMALLEST_FRAME = 24
+"""Pixels; on less, anything matches."""
 ROUNDS = 3
 """How often corners are tracked anew; each round starts from nearer."""
 GOOD_ENOUGH = 0.8
@@ -86,6 +88,8 @@ def _judged(view: View, warp: np.ndarray, before: np.ndarray, after: np.ndarray)
     if box is None:
         return None
     there, frame = _frame(box, after)
+    if min(frame.shape) < SMALLEST_FRAME:
+        return None
     # From before to this part of after, all in pixels.
     motion = from_fractions(there @ warp, before.shape, frame.shape)
     moved, reach = _seen_from(before, motion, frame.shape)
