@@ -43,7 +43,7 @@ STAGES: dict[str, dict[str, Any]] = {
     "without smoothing": {"smoothing": 0.3},
     "without following edges": {"engine.heatmap.EDGE_NOISE": 1e6},
     "without matching exposure": {"registration.exposure.SMALLEST_GAIN": 1e6},
-    "without alignment": {"registration.align.WORTHWHILE": -1.0},
+    "without alignment": {"registration.cascade.WORTHWHILE": -1.0},
 }
 """What is turned off: numbers of the method, and module constants by their full name; all else stays."""
 

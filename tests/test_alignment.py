@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from surfaces import PASTED, compress, draw_surface, move, paste_object, relight, shift
 
-from argus_fiftyone.registration.align import REGISTERED_MATCH, align
+from argus_fiftyone.registration.align import align
+from argus_fiftyone.registration.cascade import REGISTERED_MATCH
 from argus_fiftyone.registration.local_correlation import local_match
 from argus_fiftyone.registration.motion_models import find_flow
 

@@ -1,49 +1,42 @@
 """Bring the before picture into the after picture's frame, and say what was done.
 
-A cascade: nothing, a shift, a homography (of tracked corners or, where tracking fails, of
-matched keypoints), and local refinement by flow. A stage is taken only when the pictures then
-match demonstrably better than on the stage below, so a pair that cannot be registered
-(another specimen, another crop) stays as it is and is recorded as unregistered.
-All stages are judged on small grey pictures; the picture itself is moved once, at the end.
+First the cascade, for pictures that show nearly the same; where it finds nothing, guesses from
+keypoints, for pictures taken from nearer, turned, mirrored or cut otherwise. A pair that cannot be
+registered (another specimen) stays as it is and is recorded as unregistered.
+All is judged on small grey pictures; the picture itself is moved once, at the end.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import cv2
 import numpy as np
 
-from argus_fiftyone.registration.local_correlation import LocalMatch, as_small_grey, mean_match
-from argus_fiftyone.registration.motion_models import (
-    Motion,
-    find_flow,
-    find_shift,
-    match_keypoints,
-    moved,
-    normalise_contrast,
-    places,
-    sampled,
-    track_corners,
+from argus_fiftyone.registration.cascade import REGISTERED_MATCH, Cascade, Stage
+from argus_fiftyone.registration.distant import Distant, find_distant, shrunk_for, slope_of
+from argus_fiftyone.registration.local_correlation import as_small_grey
+from argus_fiftyone.registration.warping import (
+    filled,
+    flowed,
+    from_fractions,
+    reached,
+    rescaled,
+    warped,
 )
 
-LEAST_VIEW = 0.6
-REGISTERED_MATCH = 0.5
-"""Local correlation from which two pictures count as showing the same thing in the same place."""
-WORTHWHILE = 0.92
-"""A stage must bring the mismatch below this share of the mismatch before it."""
-REFINEMENT_WORTHWHILE = 0.8
-"""The same for local refinement, which is free enough to find some gain in anything."""
-LEAST_TO_REFINE = 0.04
-"""Mismatch below which local refinement is not tried."""
-SURE_SHARE = 0.6
-"""Where this share of all corners was tracked and agrees, keypoints have nothing to add."""
-MARGIN_SHARE = 0.015
-LIGHT_CELL = 8
-"""Pixels; light is compared on pictures smaller by this."""
-
-Stage = Literal["identity", "shift", "homography"]
+UNSURE_MATCH = 0.75
+"""Plain pictures match so well anywhere: below this, another way to register them is looked for."""
+UNSURE_MATCH_STRETCHED = 0.95
+"""The same where one picture was stretched to the other's proportions, which may have torn them apart."""
+STRETCHED = 1.05
+SURE_MATCH = 0.9
+CLEARLY_BETTER = 0.4
+"""What an unsure registration is given up for: such a match, and this share of its mismatch at most."""
+SMALLEST_TURN = 5
+"""Degrees that are told."""
+SMALLEST_ZOOM = 1.1
+"""Times nearer or farther that is told."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +53,9 @@ class Alignment:
         warp: 3×3, homogeneous, fractions of the before picture → fractions of the after picture;
             the motion of the whole picture, without local refinement.
         outcome: all of that in one phrase for people.
+        mirrored: whether one of the pictures was mirrored.
+        parallax: 95th percentile of what local refinement moved, as a share of the long side; 0 where
+            there was none.
     """
 
     before: np.ndarray
@@ -69,184 +65,157 @@ class Alignment:
     match: float
     warp: np.ndarray
     outcome: str
+    mirrored: bool = False
+    parallax: float = 0.0
+
+    @property
+    def overlap(self) -> float:
+        """Share of the after picture that the before picture reaches, in [0, 1]; the rest is not compared."""
+        return float(self.in_view.mean())
 
 
-def align(before: np.ndarray, after: np.ndarray) -> Alignment:
+def align(before: np.ndarray, after: np.ndarray, whole: np.ndarray | None = None) -> Alignment:
     """Align before to after.
 
     Args:
         before, after: uint8 [height, width, 3] RGB, the same size.
+        whole: the before picture at its own proportions, of any size, if `before` was stretched or
+            made smaller to fit.
 
     Raises:
-        ValueError: if the sizes differ.
+        ValueError: if the sizes of before and after differ.
     """
     if before.shape != after.shape:
         raise ValueError(f"before and after need one size, got {before.shape[:2]} and {after.shape[:2]}")
-    cascade = _Cascade(as_small_grey(before), as_small_grey(after))
+    cascade = Cascade(as_small_grey(before), as_small_grey(after))
     if not np.array_equal(before, after):
         cascade.descend()
-    return _record(cascade, before, after)
+    source = before if whole is None else whole
+    if cascade.match < _sure_match(source, after):
+        distant = find_distant(source, after)
+        if distant is not None and _is_better(distant, cascade):
+            return _record_distant(distant, source, after)
+    return _record(cascade, before, after, source.shape)
 
 
-class _Cascade:
-    """The best stage so far, on small grey pictures.
-
-    Attributes:
-        homography, flow: what was taken; before → after, and what `moved` needs after that.
-        picture, in_view: the small before picture so aligned, and where it reaches.
-        match: mean local correlation.
-    """
-
-    def __init__(self, before: np.ndarray, after: np.ndarray) -> None:
-        self.before, self.after = before, after
-        self.yardstick = LocalMatch(after)
-        self.stage: Stage = "identity"
-        self.phrase = "identity"
-        self.homography, self.flow = np.eye(3), None
-        self.picture, self.in_view = before, np.ones(before.shape, bool)
-        self.local = self.yardstick.of(before)
-        self.match = mean_match(self.local, self.in_view)
-
-    def descend(self) -> None:
-        """Try all stages, the cheap ones first."""
-        self._offer("shift", find_shift(self.before, self.after))
-        even = normalise_contrast(self.before), normalise_contrast(self.after)
-        tracked = track_corners(*even, start=self.homography)
-        self._offer("homography", tracked)
-        if tracked is None or tracked.share < SURE_SHARE:
-            matched = match_keypoints(self.before, self.after)
-            self._offer("homography", matched)
-            if matched is not None and _is_sane(matched.homography, self.before.shape):
-                self._offer("homography", track_corners(*even, start=matched.homography))
-        if REGISTERED_MATCH <= self.match < 1 - LEAST_TO_REFINE:
-            self._refine(even[1])
-
-    def _offer(self, stage: Stage, motion: Motion | None) -> None:
-        """Take a motion of the whole picture if it is possible and pays."""
-        if motion is None or not _is_sane(motion.homography, self.before.shape):
-            return
-        in_view = _in_view(motion.homography, self.before.shape)
-        if in_view.mean() < LEAST_VIEW:
-            return
-        picture = _warped(self.before, motion.homography)
-        if self._pays(picture, in_view, WORTHWHILE):
-            self.stage, self.homography, self.in_view = stage, motion.homography, in_view
-            self.phrase = f"homography from {motion.support} inliers" if motion.support else stage
-
-    def _refine(self, even_after: np.ndarray) -> None:
-        """Take what local flow adds, if it pays."""
-        flow = find_flow(normalise_contrast(self.picture), even_after, self.in_view)
-        if flow is None:
-            return
-        if self._pays(moved(self.picture, flow), self.in_view, REFINEMENT_WORTHWHILE):
-            self.flow = flow
-
-    def _pays(self, picture: np.ndarray, in_view: np.ndarray, worthwhile: float) -> bool:
-        """Whether the picture matches demonstrably better than the one so far; if so, it takes its place."""
-        local = self.yardstick.of(picture)
-        match = mean_match(local, in_view)
-        if match < REGISTERED_MATCH or 1 - match >= worthwhile * (1 - mean_match(self.local, in_view)):
-            return False
-        self.picture, self.local, self.match = picture, local, match
-        return True
+def _sure_match(whole: np.ndarray, after: np.ndarray) -> float:
+    """The match from which the cascade is believed without looking further."""
+    stretch = whole.shape[0] / whole.shape[1] / (after.shape[0] / after.shape[1])
+    return UNSURE_MATCH_STRETCHED if max(stretch, 1 / stretch) > STRETCHED else UNSURE_MATCH
 
 
-def _record(cascade: _Cascade, before: np.ndarray, after: np.ndarray) -> Alignment:
-    """Move the picture itself as the cascade found best."""
-    homography = _rescaled(cascade.homography, cascade.before.shape, before.shape)
+def _is_better(distant: Distant, cascade: Cascade) -> bool:
+    """Whether to give up what the cascade found."""
+    if cascade.match < REGISTERED_MATCH:
+        return cascade.outdone_by(distant.match)
+    mismatch = CLEARLY_BETTER * (1 - cascade.match)
+    return cascade.outdone_by(distant.match) and distant.match >= SURE_MATCH and 1 - distant.match < mismatch
+
+
+def _record(cascade: Cascade, before: np.ndarray, after: np.ndarray, whole: tuple[int, ...]) -> Alignment:
+    """Move the picture itself as the cascade found best; `whole` has its own proportions."""
+    homography = rescaled(cascade.homography, cascade.before.shape, before.shape)
     scale = before.shape[1] / cascade.before.shape[1]
     phrase, picture, in_view = cascade.phrase, before, np.ones(before.shape[:2], bool)
+    parallax = 0.0
     if cascade.stage == "shift":
         phrase = f"shift by {np.hypot(*homography[:2, 2]):.1f} px"
     if cascade.stage != "identity":
-        in_view = _in_view(homography, before.shape)
+        in_view = reached(homography, before.shape, in_view)
+        told = _told(rescaled(homography, before.shape, (1, 1)), whole, after.shape, mirrored=False)
+        phrase = ", ".join([phrase, *told])
     if cascade.flow is not None:
         phrase += f", refined by flow up to {scale * np.linalg.norm(cascade.flow, axis=2).max():.0f} px"
-        picture = _flowed(before, homography, cascade.flow * np.float32(scale))
+        flow = _enlarged(cascade.flow * np.float32(scale), before.shape)
+        picture, parallax = flowed(before, homography, flow), _parallax(flow, in_view)
     elif cascade.stage != "identity":
-        picture = _warped(before, homography)
+        picture = warped(before, homography, before.shape)
     if not in_view.all():
-        picture = _filled(picture, after, in_view)
+        picture = filled(picture, after, in_view)
     registered = cascade.match >= REGISTERED_MATCH
-    state = f"match {cascade.match:.2f}" if registered else f"unregistered, match {cascade.match:.2f}"
-    state += "" if in_view.all() else f", {in_view.mean():.0%} in view"
     return Alignment(
         before=picture,
         in_view=in_view,
         stage=cascade.stage,
         registered=registered,
         match=cascade.match,
-        warp=_rescaled(homography, before.shape, (1, 1)),
-        outcome=f"{phrase} ({state})",
+        warp=rescaled(homography, before.shape, (1, 1)),
+        outcome=f"{phrase} ({_state(cascade.match, registered, in_view)})",
+        parallax=parallax,
     )
 
 
-def _is_sane(homography: np.ndarray, shape: tuple[int, ...]) -> bool:
-    """Whether the picture's outline stays convex, the right way round, and near its size."""
-    height, width = shape[:2]
-    corners = np.array([[[0, 0]], [[width, 0]], [[width, height]], [[0, height]]], np.float32)
-    there = cv2.perspectiveTransform(corners, homography)
-    ratio = cv2.contourArea(there, oriented=True) / cv2.contourArea(corners, oriented=True)
-    return bool(cv2.isContourConvex(there)) and 0.25 < ratio < 4
-
-
-def _in_view(homography: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Where a picture so moved reaches, less a margin: bool [height, width]."""
-    height, width = shape[:2]
-    reached = cv2.warpPerspective(np.full((height, width), 255, np.uint8), homography, (width, height))
-    margin = _margin((height, width))
-    # The outermost pixels of a warp are guesses; but the picture's own border is no edge of view.
-    return cv2.erode((reached > 127).astype(np.uint8), np.ones((margin, margin)), borderValue=1) > 0
-
-
-def _warped(picture: np.ndarray, homography: np.ndarray) -> np.ndarray:
-    size = picture.shape[1::-1]
-    return cv2.warpPerspective(
-        picture, homography, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+def _record_distant(distant: Distant, before: np.ndarray, after: np.ndarray) -> Alignment:
+    """Move a picture of any size as `find_distant` found."""
+    motion = from_fractions(distant.warp, before.shape, after.shape)
+    source, homography = shrunk_for(before, motion)
+    in_view = reached(homography, after.shape, np.ones(source.shape[:2], bool))
+    told = _told(distant.warp, before.shape, after.shape, distant.mirrored) or ["another cut"]
+    phrase, parallax = f"{', '.join(told)}, from {distant.support} inliers", 0.0
+    if distant.flow is None:
+        picture = warped(source, homography, after.shape)
+    else:
+        flow = _placed(distant, after.shape)
+        parallax = _parallax(flow, in_view)
+        phrase += f", refined by flow up to {np.linalg.norm(flow, axis=2).max():.0f} px"
+        picture = flowed(source, homography, flow)
+    return Alignment(
+        before=picture if in_view.all() else filled(picture, after, in_view),
+        in_view=in_view,
+        stage="homography",
+        registered=True,
+        match=distant.match,
+        warp=distant.warp,
+        outcome=f"{phrase} ({_state(distant.match, True, in_view)})",
+        mirrored=distant.mirrored,
+        parallax=parallax,
     )
 
 
-def _flowed(picture: np.ndarray, homography: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    """The picture moved by a homography and then by a flow of a smaller grid, resampled once."""
-    height, width = picture.shape[:2]
-    wanted = places(cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR))
-    sources = cv2.perspectiveTransform(wanted.reshape(-1, 1, 2), np.linalg.inv(homography))
-    return sampled(picture, sources.reshape(height, width, 2))
+def _state(match: float, registered: bool, in_view: np.ndarray) -> str:
+    state = f"match {match:.2f}" if registered else f"unregistered, match {match:.2f}"
+    return state + ("" if in_view.all() else f", {in_view.mean():.0%} in view")
 
 
-def _filled(picture: np.ndarray, after: np.ndarray, in_view: np.ndarray) -> np.ndarray:
-    """The picture where it is in view, and the after picture under its light elsewhere.
+def _told(warp: np.ndarray, before: tuple[int, ...], after: tuple[int, ...], mirrored: bool) -> list[str]:
+    """What a camera would have had to do, e.g. "turned by 90° clockwise" and "1.5x nearer".
 
-    A border of guesses would look new, and encoders look far around: it would be heard in view.
+    Args:
+        before, after: (height, width) of the pictures at their own proportions.
     """
-    height, width = in_view.shape
-    size = max(1, width // LIGHT_CELL), max(1, height // LIGHT_CELL)
-    small = [cv2.resize(p, size, interpolation=cv2.INTER_AREA).astype(np.float32) for p in (picture, after)]
-    known = cv2.resize(in_view.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    light = cv2.GaussianBlur((small[0] - small[1]) * known[..., None], (0, 0), 4)
-    light /= cv2.GaussianBlur(known, (0, 0), 4)[..., None] + 1e-3
-    relit = after + cv2.resize(light, (width, height))
-    # No seam: within the margin, which was reached but is not trusted, one fades into the other.
-    near = cv2.blur(
-        in_view.astype(np.float32), (_margin(in_view.shape),) * 2, borderType=cv2.BORDER_REPLICATE
+    # With the long sides of both pictures as unit: a file's size in pixels is not how near it was taken.
+    unit = max(after[:2]) / max(before[:2])
+    slope = slope_of(from_fractions(warp, before, after), before) / unit
+    zoom = float(np.sqrt(abs(np.linalg.det(slope))))
+    if mirrored:
+        slope = slope @ np.diag([-1, 1])
+    turn = float(np.degrees(np.arctan2(slope[1, 0] - slope[0, 1], slope[0, 0] + slope[1, 1])))
+    said = ["mirrored"] if mirrored else []
+    if abs(turn) >= SMALLEST_TURN:
+        sense = "" if abs(turn) > 179 else " clockwise" if turn > 0 else " anticlockwise"
+        said.append(f"turned by {abs(turn):.0f}°{sense}")
+    if max(zoom, 1 / zoom) >= SMALLEST_ZOOM:
+        said.append(f"{zoom:.1f}x nearer" if zoom > 1 else f"{1 / zoom:.1f}x farther")
+    return said
+
+
+def _placed(distant: Distant, after: tuple[int, ...]) -> np.ndarray:
+    """The flow in pixels of the after picture, 0 outside its box: float32 [height, width, 2]."""
+    assert distant.flow is not None
+    height, width = after[:2]
+    left, top, right, bottom = (
+        round(share * side) for share, side in zip(distant.box, (width, height) * 2, strict=True)
     )
-    share = np.where(in_view, 1, np.minimum(1, 2 * near))[..., None]
-    return np.clip(np.rint(share * picture + (1 - share) * relit), 0, 255).astype(np.uint8)
+    whole = np.zeros((height, width, 2), np.float32)
+    inside = distant.flow * np.array([width, height], np.float32)
+    whole[top:bottom, left:right] = _enlarged(inside, (bottom - top, right - left))
+    return whole
 
 
-def _margin(shape: tuple[int, ...]) -> int:
-    return 2 * max(1, round(MARGIN_SHARE * max(shape))) + 1
+def _enlarged(flow: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    return cv2.resize(flow, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
 
 
-def _rescaled(homography: np.ndarray, shape: tuple[int, ...], target: tuple[int, ...]) -> np.ndarray:
-    """The homography between pixels of one size as one between pixels of another; (1, 1): fractions."""
-    # A pixel's coordinates are its centre's, a fraction counts from the picture's edge.
-    there = _pixel_to_fraction(shape)
-    if target != (1, 1):
-        there = np.linalg.inv(_pixel_to_fraction(target)) @ there
-    return there @ homography @ np.linalg.inv(there)
-
-
-def _pixel_to_fraction(shape: tuple[int, ...]) -> np.ndarray:
-    height, width = shape[:2]
-    return np.array([[1 / width, 0, 0.5 / width], [0, 1 / height, 0.5 / height], [0, 0, 1]])
+def _parallax(flow: np.ndarray, in_view: np.ndarray) -> float:
+    lengths = np.linalg.norm(flow, axis=2)[in_view]
+    return float(np.quantile(lengths, 0.95)) / max(flow.shape) if lengths.size else 0.0

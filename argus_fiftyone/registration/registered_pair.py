@@ -39,15 +39,17 @@ class ResizedPair:
     Attributes:
         before, after: uint8 [height, width, 3] RGB.
         size: as `RegisteredPair.size`.
+        whole: the before picture at its own size and proportions.
     """
 
     before: np.ndarray
     after: np.ndarray
     size: tuple[int, int]
+    whole: np.ndarray
 
     def aligned(self) -> RegisteredPair:
         """The pair in one frame and at one exposure; most often the after picture is left as it is."""
-        alignment, after = _evenly_exposed(align(self.before, self.after), self.after)
+        alignment, after = _evenly_exposed(align(self.before, self.after, self.whole), self.after)
         return RegisteredPair(alignment, after, self.size)
 
 
@@ -74,7 +76,7 @@ def at_encoding_size(
     """
     height, width = size or after.shape[:2]
     target = encoding_size((height, width), cell, resolution)
-    return ResizedPair(resize(before, target), resize(after, target), (height, width))
+    return ResizedPair(resize(before, target), resize(after, target), (height, width), before)
 
 
 def encoding_size(size: tuple[int, int], cell: int, longest: int) -> tuple[int, int]:
