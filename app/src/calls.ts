@@ -1,6 +1,6 @@
 /** Calls of a Python panel's methods: one after the other, each with its answer. */
 
-import { useCallback, useRef, useTriggerPanelEvent } from "./fiftyone";
+import { useCallback, useEffect, useRef, useTriggerPanelEvent } from "./fiftyone";
 
 export interface Answer {
   /** What the method returned. */
@@ -20,6 +20,8 @@ interface Job {
 }
 
 const LONGEST_MS = 60_000;
+/** The same once the panel is closed: FiftyOne may then never tell it the answer, and others wait behind it. */
+const CLOSED_MS = 10_000;
 
 /**
  * Calls of both panels that wait, in order. One after the other: the server would run quick ones side
@@ -45,13 +47,30 @@ export function usePanelCalls(view: Record<string, string>, tells = false): Call
   const trigger = useTriggerPanelEvent();
   const latest = useRef({ trigger, view });
   latest.current = { trigger, view };
+  /** Of each call under way, what shortens its patience; null once the panel is closed. */
+  const hurries = useRef<Set<() => void> | null>(new Set());
+  useEffect(() => {
+    hurries.current ??= new Set();
+    return () => {
+      const under = hurries.current;
+      hurries.current = null;
+      under?.forEach((hurry) => hurry());
+    };
+  }, []);
   return useCallback((method: string, params: object = {}, about = "") => {
     const run = () =>
       new Promise<Answer>((done) => {
-        const told = `no answer from the server for ${LONGEST_MS / 1000} s`;
-        const timer = window.setTimeout(() => done({ error: told }), LONGEST_MS);
+        let timer = 0;
+        const wait = (longest: number) => {
+          window.clearTimeout(timer);
+          timer = window.setTimeout(() => done({ error: `no answer from the server for ${longest / 1000} s` }), longest);
+        };
+        const hurry = () => wait(CLOSED_MS);
+        wait(hurries.current ? LONGEST_MS : CLOSED_MS);
+        hurries.current?.add(hurry);
         latest.current.trigger(latest.current.view[method] ?? "", params, false, (outcome) => {
           window.clearTimeout(timer);
+          hurries.current?.delete(hurry);
           done({ result: outcome.result, error: outcome.error ? inWords(outcome.errorMessage || outcome.error) : "" });
           return !tells;
         });
