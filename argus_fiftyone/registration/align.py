@@ -20,6 +20,7 @@ from argus_fiftyone.registration.warping import (
     filled,
     flowed,
     from_fractions,
+    in_fractions,
     reached,
     rescaled,
     warped,
@@ -115,6 +116,7 @@ def _is_better(distant: Distant, cascade: Cascade) -> bool:
 def _record(cascade: Cascade, before: np.ndarray, after: np.ndarray, whole: tuple[int, ...]) -> Alignment:
     """Move the picture itself as the cascade found best; `whole` has its own proportions."""
     homography = rescaled(cascade.homography, cascade.before.shape, before.shape)
+    warp = in_fractions(homography, before.shape, before.shape)
     scale = before.shape[1] / cascade.before.shape[1]
     phrase, picture, in_view = cascade.phrase, before, np.ones(before.shape[:2], bool)
     parallax = 0.0
@@ -122,7 +124,7 @@ def _record(cascade: Cascade, before: np.ndarray, after: np.ndarray, whole: tupl
         phrase = f"shift by {np.hypot(*homography[:2, 2]):.1f} px"
     if cascade.stage != "identity":
         in_view = reached(homography, before.shape, in_view)
-        told = _told(rescaled(homography, before.shape, (1, 1)), whole, after.shape, mirrored=False)
+        told = _told(warp, whole, after.shape, mirrored=False)
         phrase = ", ".join([phrase, *told])
     if cascade.flow is not None:
         phrase += f", refined by flow up to {scale * np.linalg.norm(cascade.flow, axis=2).max():.0f} px"
@@ -139,7 +141,7 @@ def _record(cascade: Cascade, before: np.ndarray, after: np.ndarray, whole: tupl
         stage=cascade.stage,
         registered=registered,
         match=cascade.match,
-        warp=rescaled(homography, before.shape, (1, 1)),
+        warp=warp,
         outcome=f"{phrase} ({_state(cascade.match, registered, in_view)})",
         parallax=parallax,
     )

@@ -82,7 +82,10 @@ class Cascade:
         """Put right what is nearly so: corners tracked from where it stands, and flow."""
         even = normalise_contrast(self.before), normalise_contrast(self.after)
         for _ in range(times):
-            self._offer("homography", track_corners(*even, start=self.homography))
+            standing = self.homography
+            self._offer("homography", track_corners(*even, start=standing))
+            if self.homography is standing:  # from the same start nothing else would be found
+                break
         if REGISTERED_MATCH <= self.match < 1 - LEAST_TO_REFINE:
             self._refine(even[1])
 

@@ -66,17 +66,9 @@ def _margin(shape: tuple[int, ...]) -> int:
 
 
 def rescaled(homography: np.ndarray, shape: tuple[int, ...], target: tuple[int, ...]) -> np.ndarray:
-    """The homography between pixels of one size as one between pixels of another; (1, 1): fractions."""
-    # A pixel's coordinates are its centre's, a fraction counts from the picture's edge.
-    there = _pixel_to_fraction(shape)
-    if target != (1, 1):
-        there = np.linalg.inv(_pixel_to_fraction(target)) @ there
+    """The homography between pixels of pictures of one size as one between pixels of another size."""
+    there = np.linalg.inv(_pixel_to_fraction(target)) @ _pixel_to_fraction(shape)
     return there @ homography @ np.linalg.inv(there)
-
-
-def _pixel_to_fraction(shape: tuple[int, ...]) -> np.ndarray:
-    height, width = shape[:2]
-    return np.array([[1 / width, 0, 0.5 / width], [0, 1 / height, 0.5 / height], [0, 0, 1]])
 
 
 def in_fractions(homography: np.ndarray, before: tuple[int, ...], after: tuple[int, ...]) -> np.ndarray:
@@ -87,3 +79,9 @@ def in_fractions(homography: np.ndarray, before: tuple[int, ...], after: tuple[i
 def from_fractions(warp: np.ndarray, before: tuple[int, ...], after: tuple[int, ...]) -> np.ndarray:
     """The reverse of `in_fractions`."""
     return np.linalg.inv(_pixel_to_fraction(after)) @ warp @ _pixel_to_fraction(before)
+
+
+def _pixel_to_fraction(shape: tuple[int, ...]) -> np.ndarray:
+    # A pixel's coordinates are its centre's, a fraction counts from the picture's edge.
+    height, width = shape[:2]
+    return np.array([[1 / width, 0, 0.5 / width], [0, 1 / height, 0.5 / height], [0, 0, 1]])
