@@ -164,17 +164,9 @@ def _seen_from(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The before picture moved into a frame, and where it shows something there."""
     reach = cv2.warpPerspective(np.full(before.shape, 255, np.uint8), motion, frame[1::-1]) > 127
-    return moved_without_moire(before, motion, frame), reach
-
-
-def moved_without_moire(picture: np.ndarray, motion: np.ndarray, frame: tuple[int, ...]) -> np.ndarray:
-    """The picture moved into a frame of (height, width); shrunk first where much of it falls on one pixel.
-
-    Args:
-        motion: 3×3, pixels of the picture → pixels of the frame.
-    """
-    shrunk, motion = shrunk_for(picture, motion)
-    return warped(shrunk, motion, frame)
+    # Shrunk first: where much of a picture falls on one pixel, a warp alone shows moiré.
+    shrunk, motion = shrunk_for(before, motion)
+    return warped(shrunk, motion, frame), reach
 
 
 def shrunk_for(picture: np.ndarray, motion: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
